@@ -1,0 +1,209 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/synestra/promoter/internal/release"
+)
+
+// How often a followed Application is read without an event: the watch may
+// drop events, and progress between two health changes makes none.
+const (
+	pollRolling = 2 * time.Second
+	pollWaiting = 5 * time.Second
+)
+
+// follow looks until the operation has ended or ctx does.
+func (c *carrier) follow(ctx context.Context) {
+	events, stop := c.Applications.Follow(c.op.Application)
+	defer stop()
+	refreshed := make(chan release.Snapshot, 1)
+	f := follower{carrier: c, facts: map[release.Revision]release.Fact{}, refreshed: refreshed}
+	defer f.refreshing.wait()
+	for {
+		if err := c.place(ctx); err != nil {
+			c.log.WarnContext(ctx, "opening the message", "err", err)
+		}
+		c.answerFailure(ctx)
+		poll := time.NewTimer(c.pollTime())
+		select {
+		case <-ctx.Done():
+		case by := <-c.superseded:
+			c.takenOver(ctx, by)
+		case s := <-events:
+			f.look(ctx, s)
+		case s := <-refreshed:
+			f.look(ctx, s)
+		case <-poll.C:
+			f.poll(ctx)
+		}
+		poll.Stop()
+		if ctx.Err() != nil || c.op.Progress.Stage.Ended() {
+			return
+		}
+	}
+}
+
+func (c *carrier) pollTime() time.Duration {
+	switch c.op.Progress.Stage {
+	case release.StageRollingOut, release.StageDegraded:
+		return pollRolling
+	}
+	return pollWaiting
+}
+
+// takenOver ends the operation: another one has changed the same layer.
+func (c *carrier) takenOver(ctx context.Context, by string) {
+	p := c.op.Progress.Enter(release.StageSuperseded, time.Now().UTC())
+	p.By, p.Note, p.Cause = by, fmt.Sprintf("a newer operation, %s, took over", by), nil
+	p.Seq++
+	c.become(ctx, p)
+}
+
+// answerFailure tells the person once it is sure that something is wrong,
+// without waiting for the deadline.
+func (c *carrier) answerFailure(ctx context.Context) {
+	if c.op.Progress.Stage != release.StageDegraded || c.op.Reply.TS != "" || c.op.Message.TS == "" {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, 15*time.Second)
+	defer stop()
+	if err := c.reply(ctx); err != nil {
+		c.log.WarnContext(ctx, "replying in the thread", "err", err)
+	}
+}
+
+// follower is what one process knows of an Application it looks at.
+type follower struct {
+	*carrier
+	facts      map[release.Revision]release.Fact // facts never change
+	version    int64                             // newest resource version seen, and of which object
+	uid        string
+	refreshing task
+	refreshed  chan<- release.Snapshot
+}
+
+// poll reads the Application now.
+func (f *follower) poll(ctx context.Context) {
+	asked, stop := context.WithTimeout(ctx, 10*time.Second)
+	s, err := f.Applications.Application(asked, f.op.Application)
+	stop()
+	if err != nil {
+		f.lost(ctx, err)
+		return
+	}
+	f.look(ctx, s)
+}
+
+// lost notes that Argo CD could not be asked.
+func (f *follower) lost(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	f.log.WarnContext(ctx, "looking at the rollout", "err", err)
+	f.become(ctx, release.Lost(f.op.Progress, time.Now().UTC(), f.Rules))
+}
+
+// look lets one snapshot, and the cluster where that is needed, say how the
+// operation stands.
+func (f *follower) look(ctx context.Context, s release.Snapshot) {
+	if s.UID == f.uid && s.ResourceVersion < f.version {
+		return // from a server that is behind the one we asked before
+	}
+	f.uid, f.version = s.UID, s.ResourceVersion
+	look := release.Look{Snapshot: s, Sources: s.Follows(f.Source.URL, f.Source.Branch), At: time.Now().UTC()}
+	look.Facts = f.learn(ctx, s, look.Sources)
+	op := f.op
+	var wants release.Wants
+	op.Progress, wants = release.Observe(op, look, f.Rules)
+	if wants.Live {
+		asked, stop := context.WithTimeout(ctx, 10*time.Second)
+		live, err := f.Applications.Live(asked, op.Application)
+		stop()
+		if err != nil {
+			f.lost(ctx, err)
+			return
+		}
+		look.Live, look.At = &live, time.Now().UTC()
+		op.Progress, wants = release.Observe(op, look, f.Rules)
+	}
+	if wants.Refresh || wants.Hard {
+		op.Progress = op.Progress.Refreshed()
+		f.refresh(ctx, wants.Hard)
+	}
+	f.become(ctx, op.Progress)
+}
+
+// learn asks Git about the revisions a snapshot speaks of. What Git cannot say
+// now stays unknown, and proves nothing.
+func (f *follower) learn(ctx context.Context, s release.Snapshot, sources []int) map[release.Revision]release.Fact {
+	if !f.op.Writes() {
+		return nil
+	}
+	for _, rev := range s.Mentioned(sources) {
+		if _, known := f.facts[rev]; known {
+			continue
+		}
+		asked, stop := context.WithTimeout(ctx, 20*time.Second)
+		fact, err := f.Repository.Fact(asked, f.op.Commit, rev, f.op.Path, f.op.To)
+		stop()
+		if err != nil {
+			f.log.WarnContext(ctx, "asking Git about a revision", "revision", rev, "err", err)
+			continue
+		}
+		f.facts[rev] = fact
+	}
+	return f.facts
+}
+
+// refresh reminds Argo CD to look at Git, beside the looking: it answers only
+// when the controller has. Its answer is one more look. A hard refresh is
+// repeated until it was answered, since "no effect" is claimed on it.
+func (f *follower) refresh(ctx context.Context, hard bool) {
+	f.refreshing.start(func() {
+		for {
+			s, err := f.Applications.Refresh(ctx, f.op.Application, hard)
+			if err == nil {
+				select {
+				case f.refreshed <- s:
+				default:
+				}
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			f.log.WarnContext(ctx, "refreshing the Application", "err", err)
+			if !hard || !pause(ctx, pollWaiting) {
+				return
+			}
+		}
+	})
+}
+
+// task runs one piece of work at a time, beside its owner, who waits for it.
+type task struct{ done chan struct{} }
+
+func (t *task) start(work func()) {
+	if t.done != nil {
+		select {
+		case <-t.done:
+		default:
+			return // still at the last one
+		}
+	}
+	done := make(chan struct{})
+	t.done = done
+	go func() {
+		defer close(done)
+		work()
+	}()
+}
+
+func (t *task) wait() {
+	if t.done != nil {
+		<-t.done
+	}
+}

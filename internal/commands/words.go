@@ -1,0 +1,90 @@
+package commands
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/synestra/promoter/internal/release"
+)
+
+// words are what was typed after a command.
+type words struct {
+	App   string // as typed; "" if none was
+	Force bool
+}
+
+// parse reads what was typed. It is the one door from text to a name: nothing
+// passes it that is not an app's name or a known option.
+func parse(text string, options ...string) (words, *release.Refusal) {
+	const usage = "Type the app's name alone, such as `synestra-io`."
+	var w words
+	for i, word := range strings.FieldsFunc(text, unicode.IsSpace) {
+		// Keyboards like to turn "--" into a dash.
+		if rest, ok := strings.CutPrefix(word, "—"); ok {
+			word = "--" + rest
+		}
+		switch {
+		case word == "--force" && contains(options, word):
+			w.Force = true
+		case strings.HasPrefix(word, "-"):
+			do := usage
+			if len(options) > 0 {
+				do = "Known here: `" + strings.Join(options, "`, `") + "`."
+			}
+			return words{}, release.Refuse(release.CodeUnknownOption, do, "I don't know the option `%s`.", shorten(word))
+		case w.App != "":
+			return words{}, release.Refuse(release.CodeNoApp, usage, "That names several apps; I take one at a time.")
+		case i > 1000:
+			return words{}, release.Refuse(release.CodeBadName, usage, "That is too long.")
+		default:
+			w.App = word
+		}
+	}
+	return w, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}
+
+// find is the known app that was meant, or a refusal with the nearest names.
+func find(typed string, known []release.Presence) (release.Presence, *release.Refusal) {
+	app, err := release.ParseApp(typed)
+	for _, p := range known {
+		if err == nil && p.App == app {
+			return p, nil
+		}
+	}
+	var names []release.App
+	for _, p := range known {
+		names = append(names, p.App)
+	}
+	near := release.Nearest(typed, names)
+	do := "`/promote` alone lists the apps that are ahead of prod."
+	if len(near) > 0 {
+		quoted := make([]string, len(near))
+		for i, n := range near {
+			quoted[i] = "`" + string(n) + "`"
+		}
+		do = "Did you mean " + strings.Join(quoted, " or ") + "?"
+	}
+	code, say := release.CodeUnknownApp, "There is no app `%s`."
+	if err != nil && len(near) == 0 {
+		code, say = release.CodeBadName, "`%s` is not an app's name."
+	}
+	no := release.Refuse(code, do, say, shorten(typed))
+	no.Names = near
+	return release.Presence{}, no
+}

@@ -1,0 +1,237 @@
+package release
+
+import "fmt"
+
+// State is all that a decision about one app is made on.
+type State struct {
+	Layers    Layers
+	Dev, Prod Running
+}
+
+// Running is what Argo CD and the cluster say of an app in one environment.
+type Running struct {
+	Environment Environment
+	// Problem is why the Application could not be read, nil if it was.
+	Problem  *Refusal
+	Snapshot Snapshot
+	Live     Live
+	// Follows are the snapshot's sources that are our repository and branch.
+	Follows []int
+}
+
+// Plan is what a decision comes to, if it is not a [Refusal].
+type Plan struct {
+	Environment Environment
+	Path        string // the layer to write; "" to sync only
+	From, To    Tag
+	Repository  string
+	Forced      bool
+	Notes       []string
+	// Ask is what must be confirmed by a click first, "" for nothing.
+	Ask string
+}
+
+// editable refuses what no decision may write to: an app with one layer only,
+// a layer that cannot be edited safely, a digest that makes the tag a label.
+func (s State) editable(target Layer) *Refusal {
+	l := s.Layers
+	switch {
+	case l.Dev.Missing && l.Prod.Missing:
+		return Refuse(CodeUnknownApp, "", "There is no app `%s`.", l.App)
+	case l.Dev.Missing:
+		return Refuse(CodeOneEnvironment, "Add the file; the bot creates none.", "`%s` has no release layer for %s: `%s` is missing.", l.App, s.Dev.Environment.Name, l.Dev.Path)
+	case l.Prod.Missing:
+		return Refuse(CodeOneEnvironment, "Add the file; the bot creates none.", "`%s` has no release layer for %s: `%s` is missing.", l.App, s.Prod.Environment.Name, l.Prod.Path)
+	}
+	for _, layer := range []Layer{l.Dev, l.Prod} {
+		if layer.Flaw != nil {
+			where := layer.Path
+			if layer.Flaw.Line > 0 {
+				where = fmt.Sprintf("%s:%d", layer.Path, layer.Flaw.Line)
+			}
+			return Refuse(CodeNotEditable, "Put it right in Git, then ask again.", "`%s` is not safely editable: %s.", where, layer.Flaw.Reason)
+		}
+	}
+	if target.Digest != "" {
+		return Refuse(CodeDigest, "Remove the digest from the layer and the values, or change it in Git.",
+			"An image digest (`%s`) decides what `%s` runs, so changing the tag would change nothing.", target.Digest, l.App)
+	}
+	return nil
+}
+
+// deploys refuses an environment whose Application cannot be followed.
+func (r Running) deploys() *Refusal {
+	if r.Problem != nil {
+		return r.Problem
+	}
+	if len(r.Follows) == 0 {
+		return Refuse(CodeElsewhere, "Check its `repoURL` and `targetRevision` against the bot's `git` settings.",
+			"The Application `%s` does not deploy the bot's repository and branch, so nothing could be said about its rollout.", r.Snapshot.Name)
+	}
+	return nil
+}
+
+// Hot says why the environment does not run what Git says, "" if it does: a
+// live session, drift, or a state that cannot be seen. Unknown counts as hot.
+func (r Running) Hot(layer Layer) string {
+	switch {
+	case r.Problem != nil:
+		return r.Problem.Say
+	case r.Live.Problem != "":
+		return "what the cluster runs cannot be seen: " + Plain(r.Live.Problem)
+	case r.Live.Session != nil:
+		return fmt.Sprintf("there is a live session on `%s`", Plain(r.Live.Session.Workload))
+	case r.Snapshot.Sync != "Synced" && !r.Snapshot.Busy():
+		if names := outOfSync(r.Snapshot); names != "" {
+			return fmt.Sprintf("it is %s: %s", r.Snapshot.Sync, names)
+		}
+		return "it is " + Plain(r.Snapshot.Sync)
+	}
+	return ""
+}
+
+// unverified says why the environment is not Synced and Healthy on its layer's
+// tag, "" if it is.
+func (r Running) unverified(layer Layer) string {
+	s := r.Snapshot
+	workloads := r.Live.Of(layer.Repository())
+	for _, w := range workloads {
+		if !w.Runs(layer.Repository(), layer.Tag) {
+			return fmt.Sprintf("Git says `%s`, and %s `%s` does not run that yet", layer.Tag, w.Kind, Plain(w.Name))
+		}
+	}
+	switch {
+	case s.Busy():
+		return "a sync is running"
+	case s.Sync != "Synced":
+		return "it is " + Plain(s.Sync)
+	case s.Health != "Healthy":
+		return "it is " + Plain(s.Health)
+	case len(workloads) == 0:
+		return "none of its workloads runs the layer's image, so what was checked is not known"
+	case !all(workloads, Workload.Settled):
+		return "its rollout is not complete"
+	}
+	return ""
+}
+
+// Busy says that a sync is queued or running.
+func (s Snapshot) Busy() bool {
+	return s.Requested != nil || s.Operation != nil && running(s.Operation)
+}
+
+// Promote decides what promoting the app would change: prod's layer gets dev's
+// tag, provided that dev has been seen to run it well. force passes over the
+// state of dev, and nothing else.
+func Promote(s State, force bool) (Plan, *Refusal) {
+	l := s.Layers
+	if no := s.editable(l.Prod); no != nil {
+		return Plan{}, no
+	}
+	if no := s.Prod.deploys(); no != nil {
+		return Plan{}, no
+	}
+	if l.Dev.Tag == l.Prod.Tag {
+		return Plan{}, alreadyThere(s)
+	}
+	plan := Plan{
+		Environment: s.Prod.Environment, Path: l.Prod.Path, From: l.Prod.Tag, To: l.Dev.Tag,
+		Repository: l.Prod.Repository(), Notes: differences(l),
+	}
+	no := devReady(s)
+	if no == nil {
+		return plan, nil
+	}
+	if !force {
+		return Plan{}, no
+	}
+	plan.Forced = true
+	plan.Notes = append([]string{"Forced past the checks of dev: " + no.Say}, plan.Notes...)
+	return plan, nil
+}
+
+func alreadyThere(s State) *Refusal {
+	l := s.Layers
+	say := fmt.Sprintf("%s already runs `%s`, the same as %s.", s.Prod.Environment.Name, Plain(string(l.Prod.Tag)), s.Dev.Environment.Name)
+	if why := s.Prod.unverified(l.Prod); s.Prod.Live.Problem != "" || why != "" {
+		say = fmt.Sprintf("%s's layer already says `%s`, the same as %s; but as for what runs, %s.", s.Prod.Environment.Name,
+			Plain(string(l.Prod.Tag)), s.Dev.Environment.Name, firstOf(Plain(s.Prod.Live.Problem), why))
+	}
+	return &Refusal{Code: CodeAlreadyThere, Say: say, Do: "There is nothing to promote."}
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// devReady refuses a dev that has not been seen to run its Git tag well.
+func devReady(s State) *Refusal {
+	const do = "Put %s in order (`/reset-dev` ends a session), or use `--force` if a rule gives you that."
+	name := s.Dev.Environment.Name
+	switch {
+	case s.Dev.Problem != nil && s.Dev.Problem.Code == CodeNotVisible:
+		return s.Dev.Problem
+	case s.Dev.Problem != nil || s.Dev.Live.Problem != "":
+		return &Refusal{Code: CodeDevUnknown, Do: "Try again, or use `--force` if a rule gives you that.",
+			Say: fmt.Sprintf("Whether %s is healthy is not known: %s.", name, s.Dev.Hot(s.Layers.Dev))}
+	case len(s.Dev.Follows) == 0:
+		return s.Dev.deploys()
+	}
+	if hot := s.Dev.Hot(s.Layers.Dev); hot != "" {
+		return &Refusal{Code: CodeDevHot, Do: fmt.Sprintf(do, name),
+			Say: fmt.Sprintf("What runs in %s is not what Git says, so it was not `%s` that was checked there: %s.", name, Plain(string(s.Layers.Dev.Tag)), hot)}
+	}
+	if why := s.Dev.unverified(s.Layers.Dev); why != "" {
+		return &Refusal{Code: CodeDevNotHealthy, Do: fmt.Sprintf(do, name), Say: fmt.Sprintf("%s is not healthy on its tag: %s.", name, why)}
+	}
+	return nil
+}
+
+func differences(l Layers) []string {
+	var notes []string
+	for _, d := range l.Differences() {
+		notes = append(notes, fmt.Sprintf("Not copied: `%s` is `%s` in dev and `%s` in prod", Plain(d.Key), Plain(d.Dev), Plain(d.Prod)))
+	}
+	return notes
+}
+
+// ResetDev decides what brings dev back to the baseline: prod's tag in its
+// layer, or a sync where the tags are equal and the cluster has drifted.
+func ResetDev(s State) (Plan, *Refusal) {
+	l := s.Layers
+	if no := s.editable(l.Dev); no != nil {
+		return Plan{}, no
+	}
+	if no := s.Dev.deploys(); no != nil {
+		return Plan{}, no
+	}
+	plan := Plan{Environment: s.Dev.Environment, From: l.Dev.Tag, To: l.Prod.Tag, Repository: l.Dev.Repository()}
+	name := s.Dev.Environment.Name
+	switch {
+	case s.Dev.Live.Session != nil:
+		plan.Ask = fmt.Sprintf("There is a live session in %s on `%s` (image `%s`). The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
+			name, Plain(s.Dev.Live.Session.Workload), Plain(s.Dev.Live.Session.Image), name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
+	case s.Dev.Live.Problem != "":
+		plan.Ask = fmt.Sprintf("Whether somebody has a live session in %s cannot be seen: %s. Resetting would discard it.", name, Plain(s.Dev.Live.Problem))
+	}
+	if l.Dev.Tag != l.Prod.Tag {
+		plan.Path = l.Dev.Path
+		return plan, nil
+	}
+	if s.Dev.Hot(l.Dev) != "" {
+		return plan, nil
+	}
+	switch why := s.Dev.unverified(l.Dev); {
+	case why == "":
+		return Plan{}, &Refusal{Code: CodeAtBaseline, Say: fmt.Sprintf("%s is already at the baseline: `%s`, the same as %s, in sync and healthy.", name, Plain(string(l.Dev.Tag)), s.Prod.Environment.Name)}
+	case s.Dev.Snapshot.Busy():
+		return Plan{}, &Refusal{Code: CodeInProgress, Say: fmt.Sprintf("%s has `%s`'s tag already, and Argo CD is syncing it.", name, s.Prod.Environment.Name), Do: "Wait for that sync to end."}
+	case s.Dev.Snapshot.Health != "Healthy":
+		return Plan{}, &Refusal{Code: CodeDevNotHealthy, Do: "Look at it in Argo CD.",
+			Say: fmt.Sprintf("%s has `%s`'s tag `%s` and is in sync, so a reset would change nothing; but %s.", name, s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), why)}
+	}
+	return plan, nil
+}

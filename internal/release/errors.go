@@ -1,0 +1,44 @@
+package release
+
+import "errors"
+
+// Errors that one room meets and another decides on.
+var (
+	// ErrNotVisible: there is no such Application, or no right to see it. Argo CD
+	// does not tell the two apart.
+	ErrNotVisible = errors.New("no such Application, or no right to see it")
+	// ErrBusy: Argo CD runs another operation on the Application.
+	ErrBusy = errors.New("another operation is already in progress")
+	// ErrOutcomeUnknown: a write may or may not have landed. Asking again with
+	// the same Change is safe and finds out.
+	ErrOutcomeUnknown = errors.New("whether the write landed is not known")
+	// ErrWriteRejected: the Git host took the push and refused it (a hook, a
+	// protected branch). The error's text is the host's reason.
+	ErrWriteRejected = errors.New("the Git host refused the push")
+	// ErrFenced: another process has taken over what is being saved.
+	ErrFenced = errors.New("another process has taken it over")
+	// ErrExists: there already is an operation of that request.
+	ErrExists = errors.New("there already is an operation of this request")
+)
+
+// SyncAsk is how Argo CD is asked to sync.
+type SyncAsk struct {
+	Prune     bool
+	Operation string // ours, kept in Argo CD's record of the sync
+	By        string
+}
+
+// Question is something that a click must confirm before it is done. It holds
+// what the person was shown: where any of it has changed by the time of the
+// click, the question is void.
+type Question struct {
+	ID      string // opaque; all that the button carries
+	Command string
+	App     App
+	By      string // id of the only person who may answer
+	From    Tag
+	To      Tag
+	Blob    string // of the layer to be written
+	Asked   Channel
+	Expires int64 // Unix seconds
+}
