@@ -20,12 +20,12 @@ const (
 // carrier is one operation on its way, from the step it is at to its end.
 type carrier struct {
 	*Operations
-	op         release.Operation
-	resumed    bool // an earlier process may have done more than it could store
-	tried      bool // the message may have been posted without our knowing where
-	superseded <-chan string
-	opened     chan<- opening // told once how the message was opened; buffered
-	log        *slog.Logger
+	op      release.Operation
+	resumed bool // an earlier process may have done more than it could store
+	nowhere bool // there is no place for its message
+	mail    *mailbox
+	opened  chan<- opening // told once how the message was opened; buffered
+	log     *slog.Logger
 }
 
 func (c *carrier) run(ctx context.Context) {
@@ -54,10 +54,6 @@ func (c *carrier) run(ctx context.Context) {
 func (c *carrier) open(ctx context.Context) {
 	var first opening
 	defer func() { c.opened <- first }()
-	if c.op.Message.TS != "" {
-		first.place = c.op.Message
-		return
-	}
 	err := c.place(ctx)
 	var no *release.Refusal
 	switch {
@@ -67,9 +63,41 @@ func (c *carrier) open(ctx context.Context) {
 		first.refusal, c.op.Told = no, true
 		c.op.Progress = c.op.Progress.Enter(release.StageRefused, time.Now().UTC())
 		c.save(ctx)
+	case no != nil:
+		// The earlier process may have written already, so it goes on untold.
+		c.log.ErrorContext(ctx, "the operation cannot be told", "why", no.Say)
+		c.nowhere = true
 	default:
 		c.log.WarnContext(ctx, "opening the message", "err", err)
+		c.Messages.Show(c.op)
 	}
+}
+
+// place finds or posts the message.
+func (c *carrier) place(ctx context.Context) error {
+	if c.op.Message.TS != "" {
+		return nil
+	}
+	place, found := release.Place{}, false
+	var err error
+	if c.resumed {
+		if place, found, err = c.Messages.Find(ctx, c.op); err != nil {
+			return err
+		}
+	}
+	if !found {
+		if place, err = c.Messages.Open(ctx, c.op); err != nil {
+			return err
+		}
+	}
+	c.moved(ctx, place)
+	return nil
+}
+
+// moved stores where the message is.
+func (c *carrier) moved(ctx context.Context, place release.Place) {
+	c.op.Message = place
+	c.save(ctx)
 }
 
 // write pushes the commit.
@@ -184,23 +212,19 @@ func (c *carrier) tell(ctx context.Context) {
 }
 
 func (c *carrier) tellOnce(ctx context.Context) error {
-	err := c.place(ctx)
-	var no *release.Refusal
-	if errors.As(err, &no) {
-		// There is no place to tell it; the log is all that is left.
-		c.log.ErrorContext(ctx, "operation ended and cannot be told", "stage", c.op.Progress.Stage, "why", no.Say)
-		c.op.Told = true
-		return c.Store.Save(ctx, c.op)
-	}
-	if err != nil {
-		return err
-	}
-	if err := c.Messages.Settle(ctx, c.op); err != nil {
-		return err
-	}
-	if c.op.Progress.Stage.Failed() || c.op.Reply.TS != "" {
-		if err := c.reply(ctx); err != nil {
+	if !c.nowhere {
+		if err := c.Messages.Settle(ctx, c.op); err != nil {
 			return err
+		}
+		select {
+		case place := <-c.mail.moved:
+			c.moved(ctx, place)
+		default:
+		}
+		if c.op.Progress.Stage.Failed() || c.op.Reply.TS != "" {
+			if err := c.reply(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	c.op.Told = true
@@ -214,32 +238,6 @@ func (c *carrier) reply(ctx context.Context) error {
 	}
 	c.op.Reply = place
 	return c.Store.Save(ctx, c.op)
-}
-
-// place posts the message where that has not been possible before.
-func (c *carrier) place(ctx context.Context) error {
-	if c.op.Message.TS != "" {
-		return nil
-	}
-	if c.resumed || c.tried {
-		place, found, err := c.Messages.Find(ctx, c.op)
-		if err != nil {
-			return err
-		}
-		if found {
-			c.op.Message = place
-			c.save(ctx)
-			return nil
-		}
-	}
-	c.tried = true
-	place, err := c.Messages.Open(ctx, c.op)
-	if err != nil {
-		return err
-	}
-	c.op.Message = place
-	c.save(ctx)
-	return nil
 }
 
 // enter stores a new stage, then shows it.
@@ -264,13 +262,15 @@ func (c *carrier) note(ctx context.Context, note string) {
 // become stores a changed progress, then shows it if people can see the change.
 func (c *carrier) become(ctx context.Context, p release.Progress) {
 	seen := p.Seq != c.op.Progress.Seq
-	if p.Stage != c.op.Progress.Stage {
-		c.log.InfoContext(ctx, "stage", "stage", p.Stage, "note", p.Note)
-	}
+	entered := p.Stage != c.op.Progress.Stage
 	changed := seen || p.Memory != c.op.Progress.Memory
 	c.op.Progress = p
 	if changed {
 		c.save(ctx)
+	}
+	if entered {
+		c.log.InfoContext(ctx, "stage", "stage", p.Stage, "note", p.Note)
+		c.Entered(c.op)
 	}
 	if seen {
 		c.Messages.Show(c.op)

@@ -23,15 +23,14 @@ func (c *carrier) follow(ctx context.Context) {
 	f := follower{carrier: c, facts: map[release.Revision]release.Fact{}, refreshed: refreshed}
 	defer f.refreshing.wait()
 	for {
-		if err := c.place(ctx); err != nil {
-			c.log.WarnContext(ctx, "opening the message", "err", err)
-		}
 		c.answerFailure(ctx)
 		poll := time.NewTimer(c.pollTime())
 		select {
 		case <-ctx.Done():
-		case by := <-c.superseded:
+		case by := <-c.mail.superseded:
 			c.takenOver(ctx, by)
+		case place := <-c.mail.moved:
+			c.moved(ctx, place)
 		case s := <-events:
 			f.look(ctx, s)
 		case s := <-refreshed:

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,9 +47,10 @@ type memory interface {
 // messages shows operations to people.
 type messages interface {
 	// Open posts the operation's one message. A refusal means that it cannot be
-	// posted where it belongs.
+	// posted where it belongs. After any other error Show posts it, and
+	// [Operations.Moved] learns where.
 	Open(ctx context.Context, op release.Operation) (release.Place, error)
-	// Find looks for the message where a post's outcome is not known.
+	// Find looks for a message that an earlier process may have posted.
 	Find(ctx context.Context, op release.Operation) (release.Place, bool, error)
 	// Show redraws it, at some time; the latest state wins.
 	Show(op release.Operation)
@@ -67,6 +69,9 @@ const (
 	adoptEvery = 2 * time.Second
 )
 
+// errStopping leaves a request to the next process.
+var errStopping = fmt.Errorf("stopping: %w", context.Canceled)
+
 // Operations carries operations out: remember, write, follow, tell. Every step
 // can be the one that a restarted process continues at.
 type Operations struct {
@@ -76,12 +81,13 @@ type Operations struct {
 	Messages     messages
 	Source       Source
 	Rules        release.Rules
-	Owner        string // this process; unique
+	Owner        string                     // this process; unique
+	Entered      func(op release.Operation) // told of every new stage
 	Log          *slog.Logger
 
-	mu       sync.Mutex             // held for map look-ups only
-	carried  map[string]chan string // by operation id: where it learns what supersedes it
-	running  context.Context        //nolint:containedctx // the life of Run, which owns the goroutines
+	mu       sync.Mutex          // held for map look-ups only
+	carried  map[string]*mailbox // by operation id
+	running  context.Context     //nolint:containedctx // the life of Run, which owns the goroutines
 	carriers sync.WaitGroup
 }
 
@@ -111,25 +117,48 @@ func (o *Operations) adopt(ctx context.Context) {
 		o.Log.ErrorContext(ctx, "reading unfinished operations", "err", err)
 	}
 	for _, op := range unfinished {
-		if o.carries(op.ID) {
+		if !o.reserve(op.ID) {
 			continue
 		}
 		claimed, ok, err := o.Store.Claim(ctx, op.ID, o.Owner, leaseTime, time.Now())
-		if err != nil && ctx.Err() == nil {
-			o.Log.ErrorContext(ctx, "claiming an operation", "id", op.ID, "err", err)
+		if err != nil || !ok {
+			o.leave(op.ID)
+			if err != nil && ctx.Err() == nil {
+				o.Log.ErrorContext(ctx, "claiming an operation", "id", op.ID, "err", err)
+			}
+			continue
 		}
-		if ok && err == nil {
-			o.Log.InfoContext(ctx, "operation taken up", "id", op.ID, "stage", claimed.Progress.Stage)
-			o.carry(claimed, true)
-		}
+		o.Log.InfoContext(ctx, "operation taken up", "id", op.ID, "stage", claimed.Progress.Stage)
+		o.carry(claimed, true)
 	}
 }
 
-func (o *Operations) carries(id string) bool {
+// reserve makes an operation this process's business alone, or says that it
+// already is, or that the process is stopping.
+func (o *Operations) reserve(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, ok := o.carried[id]
-	return ok
+	if o.running == nil || o.running.Err() != nil || o.carried[id] != nil {
+		return false
+	}
+	if o.carried == nil {
+		o.carried = map[string]*mailbox{}
+	}
+	o.carried[id] = &mailbox{superseded: make(chan string, 1), moved: make(chan release.Place, 1)}
+	return true
+}
+
+// mailbox is how an operation on its way hears from the rest of the process.
+// The newest letter counts.
+type mailbox struct {
+	superseded chan string        // the operation that has taken over
+	moved      chan release.Place // where its message is now
+}
+
+func (o *Operations) leave(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.carried, id)
 }
 
 // begun says that a request has already become an operation.
@@ -171,6 +200,9 @@ func (o *Operations) Start(ctx context.Context, op release.Operation) (release.A
 		op.Supersedes = current.ID
 		op.Notes = append(op.Notes, "Takes over from "+string(current.Kind)+" "+string(current.To)+", which was "+string(current.Progress.Stage))
 	}
+	if !o.reserve(op.ID) {
+		return release.Answer{}, errStopping
+	}
 	op.Lease = release.Lease{Owner: o.Owner, Fence: 1, Until: time.Now().Add(leaseTime)}
 	err = o.Store.Begin(ctx, op, func(now *release.Operation) error {
 		if now != nil && (now.Progress.Advancing() || now.ID != op.Supersedes) {
@@ -178,20 +210,17 @@ func (o *Operations) Start(ctx context.Context, op release.Operation) (release.A
 		}
 		return nil
 	})
-	if errors.Is(err, release.ErrExists) {
-		return release.Answer{}, nil // the same request, handled side by side
-	}
 	if err != nil {
+		o.leave(op.ID)
+		if errors.Is(err, release.ErrExists) {
+			return release.Answer{}, nil // the same request, handled side by side
+		}
 		return release.Answer{}, err
 	}
 	o.Log.InfoContext(ctx, "operation begun", "id", op.ID, "kind", op.Kind, "app", op.App, "environment", op.Environment,
 		"from", op.From, "to", op.To, "by", op.By.ID, "forced", op.Forced)
 
-	opened, ok := o.carry(op, false)
-	if !ok {
-		// Stopping: it is stored, so the next process carries it out.
-		return release.Answer{Text: "Accepted. I am restarting, and go on with it in a moment."}, nil
-	}
+	opened := o.carry(op, false)
 	select {
 	case <-ctx.Done():
 		return release.Answer{}, context.Cause(ctx)
@@ -212,20 +241,12 @@ type opening struct {
 	refusal *release.Refusal
 }
 
-// carry works on an operation whose lease is ours until it is finished or Run
-// ends, and reports how its message was opened. While stopping it does nothing
-// and returns false.
-func (o *Operations) carry(op release.Operation, resumed bool) (<-chan opening, bool) {
+// carry works on a reserved operation whose lease is ours until it is finished
+// or Run ends, and reports how its message was opened.
+func (o *Operations) carry(op release.Operation, resumed bool) <-chan opening {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.running == nil || o.running.Err() != nil || o.carried[op.ID] != nil {
-		return nil, false
-	}
-	if o.carried == nil {
-		o.carried = map[string]chan string{}
-	}
-	superseded, opened := make(chan string, 1), make(chan opening, 1)
-	o.carried[op.ID] = superseded
+	mail, opened := o.carried[op.ID], make(chan opening, 1)
 	ctx, lost := context.WithCancel(o.running)
 	o.carriers.Go(func() {
 		keeping := make(chan struct{})
@@ -233,18 +254,16 @@ func (o *Operations) carry(op release.Operation, resumed bool) (<-chan opening, 
 			defer close(keeping)
 			o.keep(ctx, op, lost)
 		}()
-		c := carrier{Operations: o, op: op, resumed: resumed, superseded: superseded, opened: opened, log: o.Log.With("id", op.ID)}
+		c := carrier{Operations: o, op: op, resumed: resumed, mail: mail, opened: opened, log: o.Log.With("id", op.ID)}
 		c.run(ctx)
 		lost()
 		<-keeping
 		if err := o.Store.Release(context.WithoutCancel(ctx), c.op); err != nil && !errors.Is(err, release.ErrFenced) {
 			c.log.WarnContext(ctx, "giving the lease back", "err", err)
 		}
-		o.mu.Lock()
-		delete(o.carried, op.ID)
-		o.mu.Unlock()
+		o.leave(op.ID)
 	})
-	return opened, true
+	return opened
 }
 
 // keep renews the lease. When another process has it, this one lets go at once.
@@ -272,10 +291,27 @@ func (o *Operations) keep(ctx context.Context, op release.Operation, lost func()
 func (o *Operations) supersede(id, by string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if told := o.carried[id]; told != nil {
-		select {
-		case told <- by:
-		default:
-		}
+	if m := o.carried[id]; m != nil {
+		put(m.superseded, by)
 	}
+}
+
+// Moved tells an operation carried here where its message is from now on: it
+// was posted late, or anew after somebody deleted it.
+func (o *Operations) Moved(id string, place release.Place) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m := o.carried[id]; m != nil {
+		put(m.moved, place)
+	}
+}
+
+// put leaves a letter in a box for one, in place of an older one. There is one
+// writer at a time.
+func put[T any](box chan T, letter T) {
+	select {
+	case <-box:
+	default:
+	}
+	box <- letter
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -24,7 +25,7 @@ func parse(text string, options ...string) (words, *release.Refusal) {
 			word = "--" + rest
 		}
 		switch {
-		case word == "--force" && contains(options, word):
+		case word == "--force" && slices.Contains(options, word):
 			w.Force = true
 		case strings.HasPrefix(word, "-"):
 			do := usage
@@ -43,13 +44,13 @@ func parse(text string, options ...string) (words, *release.Refusal) {
 	return w, nil
 }
 
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
+// nameLetters drops what surrounds a name when it is copied: quotes, backticks,
+// invisible marks.
+func nameLetters(r rune) rune {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '.' {
+		return r
 	}
-	return false
+	return -1
 }
 
 func shorten(s string) string {
@@ -71,7 +72,7 @@ func find(typed string, known []release.Presence) (release.Presence, *release.Re
 	for _, p := range known {
 		names = append(names, p.App)
 	}
-	near := release.Nearest(typed, names)
+	near := release.Nearest(strings.Map(nameLetters, typed), names)
 	do := "`/promote` alone lists the apps that are ahead of prod."
 	if len(near) > 0 {
 		quoted := make([]string, len(near))

@@ -131,6 +131,9 @@ func Promote(s State, force bool) (Plan, *Refusal) {
 	if no := s.Prod.deploys(); no != nil {
 		return Plan{}, no
 	}
+	if no := s.Dev.deploys(); no != nil && no.Code != CodeArgoUnreachable {
+		return Plan{}, no
+	}
 	if l.Dev.Tag == l.Prod.Tag {
 		return Plan{}, alreadyThere(s)
 	}
@@ -172,13 +175,9 @@ func devReady(s State) *Refusal {
 	const do = "Put %s in order (`/reset-dev` ends a session), or use `--force` if a rule gives you that."
 	name := s.Dev.Environment.Name
 	switch {
-	case s.Dev.Problem != nil && s.Dev.Problem.Code == CodeNotVisible:
-		return s.Dev.Problem
 	case s.Dev.Problem != nil || s.Dev.Live.Problem != "":
 		return &Refusal{Code: CodeDevUnknown, Do: "Try again, or use `--force` if a rule gives you that.",
 			Say: fmt.Sprintf("Whether %s is healthy is not known: %s.", name, s.Dev.Hot(s.Layers.Dev))}
-	case len(s.Dev.Follows) == 0:
-		return s.Dev.deploys()
 	}
 	if hot := s.Dev.Hot(s.Layers.Dev); hot != "" {
 		return &Refusal{Code: CodeDevHot, Do: fmt.Sprintf(do, name),

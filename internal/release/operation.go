@@ -111,7 +111,7 @@ func (s Stage) Ended() bool {
 // degraded, which may still recover.
 func (s Stage) Failed() bool {
 	switch s {
-	case StageFailedToWrite, StageSyncFailed, StageStillDegraded, StageStillHot, StageTimedOut, StageGone, StageDegraded, StageNoEffect:
+	case StageRefused, StageFailedToWrite, StageSyncFailed, StageStillDegraded, StageStillHot, StageTimedOut, StageGone, StageDegraded, StageNoEffect:
 		return true
 	}
 	return false
