@@ -155,7 +155,7 @@ func (c *carrier) askSync(ctx context.Context) {
 			return
 		case errors.Is(err, release.ErrBusy):
 			c.note(ctx, "waiting for the running sync to finish")
-		case errors.Is(err, release.ErrNotVisible), errors.Is(err, release.ErrWriteRejected):
+		case errors.Is(err, release.ErrNotVisible), errors.Is(err, release.ErrDenied):
 			c.enter(ctx, release.StageFailedToWrite, "", &release.Cause{Summary: release.Plain(err.Error())})
 			return
 		default:

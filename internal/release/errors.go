@@ -9,6 +9,9 @@ var (
 	ErrNotVisible = errors.New("no such Application, or no right to see it")
 	// ErrBusy: Argo CD runs another operation on the Application.
 	ErrBusy = errors.New("another operation is already in progress")
+	// ErrDenied: Argo CD does not let the bot's account do it, or a sync window
+	// is closed.
+	ErrDenied = errors.New("Argo CD does not allow it")
 	// ErrOutcomeUnknown: a write may or may not have landed. Asking again with
 	// the same Change is safe and finds out.
 	ErrOutcomeUnknown = errors.New("whether the write landed is not known")

@@ -43,18 +43,18 @@ type Cause struct {
 
 // Memory is what one snapshot cannot tell about the ones before it.
 type Memory struct {
-	Applied      bool      // a sync of our commit has succeeded
+	Compared     bool      // Argo CD has compared a revision with our commit
+	Applied      bool      // a sync of our commit has succeeded, or the cluster had it before
 	AppliedAt    time.Time // when we saw that
-	AppliedStart string    // start of the sync that did it, in the cluster's time
+	AppliedStart string    // start of the last sync by then, where the cluster had it before
 	DegradedAt   time.Time // health has been Degraded since
 	HealthyAt    time.Time // everything has been well since, where no live check is possible
 	MovedAt      time.Time // when anything last moved
-	Reconciled   string    // reconciledAt of the last snapshot
+	Reconciled   string    // reconciledAt of the last comparison of our commit
 	Drifts       int       // comparisons after the sync that still found it OutOfSync
 	Idle         int       // comparisons of our commit that led to nothing
 	Hard         bool      // a hard refresh has been asked for
-	Refreshes    int       // normal refreshes asked for in this stage
-	Session      bool      // the development session was there before
+	Refreshes    int       // refreshes asked for in this stage
 }
 
 // EnteredAt is when the stage was first entered; zero if it never was.

@@ -244,6 +244,27 @@ func (l Live) Of(repository string) []Workload {
 	return found
 }
 
+// App lists the workloads that are the app's at a tag: those that run an image
+// of its repository. With no repository known they are those with the tag, or
+// all of them while there is none, since the app may not be alone (a cache, a
+// database).
+func (l Live) App(repository string, tag Tag) []Workload {
+	found := l.Of(repository)
+	if repository != "" {
+		return found
+	}
+	var tagged []Workload
+	for _, w := range found {
+		if w.Runs("", tag) {
+			tagged = append(tagged, w)
+		}
+	}
+	if len(tagged) > 0 {
+		return tagged
+	}
+	return found
+}
+
 // Runs says that the workload's own image has the tag.
 func (w Workload) Runs(repository string, tag Tag) bool {
 	return slices.ContainsFunc(w.Images, func(image string) bool {

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/synestra/promoter/internal/release"
+)
+
+// environmentNames are the two environments, in the order releases take.
+var environmentNames = []string{"dev", "prod"}
+
+// check adds what is wrong with the values.
+func (c config) check(p *problems) {
+	switch c.Language {
+	case "en":
+	case "ru":
+		p.add("language", "ru is not supported yet: use en")
+	default:
+		p.add("language", "must be en (ru comes later)")
+	}
+	c.checkSlack(p)
+	c.checkGit(p)
+	c.checkArgoCD(p)
+	p.need(c.Store.Path != "", "store.path", "is missing: the path of the bot's database file")
+	c.checkEnvironments(p)
+	p.need(tagPath.MatchString(c.TagPath), "tag_path", "must be the keys down to the tag, such as image.tag")
+	p.need(c.Rollout.Noticed > 0, "rollout.noticed", "must be above zero")
+	p.need(c.Rollout.Syncing > 0, "rollout.syncing", "must be above zero")
+	p.need(c.Rollout.Timeout > 0, "rollout.timeout", "must be above zero")
+	for i, rule := range c.Permissions {
+		c.checkRule(p, fmt.Sprintf("permissions[%d]", i), rule)
+	}
+	// What is not built must not look as if it worked.
+	p.need(c.Align == defaultConfig().Align, "align", "is not supported yet: leave it out, or at %s", defaultConfig().Align)
+	p.need(len(c.AutoPromote) == 0, "auto_promote", "is not supported yet: leave it out")
+}
+
+var (
+	channelID = regexp.MustCompile(`^[CG][A-Z0-9]{2,}$`)
+	userID    = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+	groupID   = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
+	tagPath   = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+	branch    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+/-]*$`)
+	plainName = regexp.MustCompile(`^[^<>[:cntrl:]]+$`)
+	mail      = regexp.MustCompile(`^[^<>@\s[:cntrl:]]+@[^<>@\s[:cntrl:]]+$`)
+	appName   = regexp.MustCompile(`^[a-z0-9.-]*\{app\}[a-z0-9.-]*$`)
+)
+
+func (c config) checkSlack(p *problems) {
+	switch c.Slack.Mode {
+	case "socket":
+	case "http":
+		p.add("slack.mode", "http is not supported yet: use socket")
+	default:
+		p.add("slack.mode", "must be socket")
+	}
+	_, port, err := net.SplitHostPort(c.Slack.Listen)
+	p.need(err == nil && isPort(port, 0), "slack.listen", "must be an address to listen at, such as :8080 or 127.0.0.1:8080")
+	checkService(p, "slack.api_url", c.Slack.APIURL)
+	switch id := c.Slack.Channel; {
+	case id == "":
+		p.add("slack.channel", "is missing: the id of the channel for prod updates, such as C0123456789; Slack shows it at the end of the channel's details")
+	case strings.HasPrefix(id, "#"):
+		p.add("slack.channel", "must be the channel's id, not its name; Slack shows it at the end of the channel's details")
+	default:
+		p.need(channelID.MatchString(id), "slack.channel", "must be a channel's id, such as C0123456789")
+	}
+}
+
+func (c config) checkGit(p *problems) {
+	switch raw := c.Git.URL; {
+	case raw == "":
+		p.add("git.url", "is missing: the repository's https:// URL")
+	case strings.HasPrefix(raw, "ssh://"), strings.HasPrefix(raw, "git@"):
+		p.add("git.url", "must be an https:// URL: SSH is not supported yet")
+	default:
+		if u := checkService(p, "git.url", raw); u != nil {
+			p.need(strings.Trim(u.Path, "/") != "", "git.url", "names no repository")
+		}
+	}
+	ok := branch.MatchString(c.Git.Branch) && !strings.HasPrefix(c.Git.Branch, "refs/") && !strings.Contains(c.Git.Branch, "..")
+	p.need(ok, "git.branch", "must be a branch's name, such as main")
+	p.need(plainName.MatchString(c.Git.Username) && !strings.Contains(c.Git.Username, ":"), "git.username", "must be a user name; GitHub takes x-access-token, GitLab oauth2")
+	p.need(plainName.MatchString(c.Git.Committer.Name), "git.committer.name", "must be a name, without < and >")
+	p.need(mail.MatchString(c.Git.Committer.Email), "git.committer.email", "must be a mail address")
+}
+
+func (c config) checkArgoCD(p *problems) {
+	host, port, err := net.SplitHostPort(c.ArgoCD.Server)
+	switch {
+	case strings.Contains(c.ArgoCD.Server, "://"):
+		p.add("argocd.server", "must be host:port without a scheme, such as argocd-server.argocd.svc:443")
+	default:
+		p.need(err == nil && isHost(host) && isPort(port, 1), "argocd.server", "must be host:port, such as argocd-server.argocd.svc:443")
+	}
+	if c.ArgoCD.WebURL == "" {
+		return
+	}
+	u, err := url.Parse(c.ArgoCD.WebURL)
+	ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && isHost(u.Hostname()) && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+	p.need(ok, "argocd.web_url", "must be the address of Argo CD in a browser, such as https://argocd.example.com")
+}
+
+// checkService checks the URL of something that the bot sends credentials to.
+// It is nil if the URL cannot be used. Its value is never shown: a URL may
+// hold a credential.
+func checkService(p *problems, key, raw string) *url.URL {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || !isHost(u.Hostname()) || u.Port() != "" && !isPort(u.Port(), 1):
+		p.add(key, "must be an https:// URL")
+	case u.User != nil:
+		p.add(key, "must hold no user or password: %s", secretPlace(key))
+	case u.RawQuery != "" || u.Fragment != "":
+		p.add(key, "must not have a ? or # part")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		p.add(key, "must begin with https://: over http:// the token could be read on its way; only this machine may be http://")
+	case u.Scheme != "https" && u.Scheme != "http":
+		p.add(key, "must begin with https://")
+	default:
+		return u
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func isHost(host string) bool { return host != "" && !strings.ContainsAny(host, " /\\@\t\r\n") }
+
+func isPort(port string, least int) bool {
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= least && n <= 65535
+}
+
+func (c config) checkEnvironments(p *problems) {
+	if len(c.Environments) != len(environmentNames) {
+		p.add("environments", "must be exactly two: dev, then prod")
+		return
+	}
+	used := map[string]string{} // the key that has each file or Application
+	for i, env := range c.Environments {
+		key := fmt.Sprintf("environments[%d]", i)
+		p.need(env.Name == environmentNames[i], key+".name", "must be %s: releases go from dev, the first, to prod, the second", environmentNames[i])
+		checkPath(p, key+".layer", env.Layer)
+		checkPath(p, key+".values", env.Values)
+		p.need(strings.Count(env.Application, "{app}") == 1 && appName.MatchString(env.Application), key+".application",
+			"must be an Application's name with {app} in it once, such as web-{app}-%s", environmentNames[i])
+		p.need(!env.Confirm, key+".confirm", "is not supported yet: leave it out, or at false")
+		for _, name := range [][2]string{{".layer", env.Layer}, {".values", env.Values}, {".application", env.Application}} {
+			other, taken := used[name[1]]
+			p.need(!taken, key+name[0], "is the same as %s", other)
+			used[name[1]] = key + name[0]
+		}
+	}
+}
+
+// checkPath checks the template of a path in the repository.
+func checkPath(p *problems, key, template string) {
+	switch filled := strings.Replace(template, "{app}", "app", 1); {
+	case template == "":
+		p.add(key, "is missing: a path in the repository with {app} in it")
+	case !strings.Contains(template, "{app}"), strings.ContainsAny(filled, "{}"):
+		p.add(key, "must have {app} in it once, and no other braces")
+	case path.IsAbs(filled), path.Clean(filled) != filled, strings.HasPrefix(filled, ".."), strings.ContainsAny(filled, "\\\x00"):
+		p.add(key, "must be a path from the top of the repository, such as deploy/env/dev/{app}.yaml, without . or .. in it")
+	}
+}
+
+func (c config) checkRule(p *problems, key string, rule release.Rule) {
+	commands := []string{string(release.KindPromote), string(release.KindResetDev)}
+	among(p, key+".commands", rule.Commands, commands)
+	among(p, key+".environments", rule.Environments, environmentNames)
+	p.need(len(rule.Apps) > 0, key+".apps", `is missing: app names, or patterns such as "*"`)
+	for i, pattern := range rule.Apps {
+		_, err := path.Match(pattern, "")
+		p.need(err == nil && pattern != "", fmt.Sprintf("%s.apps[%d]", key, i), `must be an app's name or a pattern such as "shop-*"`)
+	}
+	p.need(len(rule.Users)+len(rule.Groups) > 0, key, "gives rights to nobody: it needs users or groups")
+	for i, id := range rule.Users {
+		p.need(id == "cli" || userID.MatchString(id), fmt.Sprintf("%s.users[%d]", key, i),
+			"must be a Slack user's id, such as U012AB3CD (in Slack: profile, ⋮, copy member ID), or cli for the command line")
+	}
+	for i, id := range rule.Groups {
+		p.need(groupID.MatchString(id), fmt.Sprintf("%s.groups[%d]", key, i), "must be a Slack user group's id, such as S0614TZR7")
+	}
+}
+
+// among checks that a list has entries, all of them known.
+func among(p *problems, key string, list, known []string) {
+	p.need(len(list) > 0, key, "is missing: any of %s", strings.Join(known, ", "))
+	for i, entry := range list {
+		p.need(slices.Contains(known, entry), fmt.Sprintf("%s[%d]", key, i), "must be one of %s", strings.Join(known, ", "))
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/synestra/promoter/internal/argocd"
+	"github.com/synestra/promoter/internal/commands"
+	"github.com/synestra/promoter/internal/gitops"
+	"github.com/synestra/promoter/internal/slackui"
+	"github.com/synestra/promoter/internal/store"
+)
+
+// How long the last states may take to reach Slack while stopping.
+const flushTime = 20 * time.Second
+
+// bot is all rooms, connected.
+type bot struct {
+	config     config
+	log        *slog.Logger
+	metrics    *metrics
+	store      *store.Store
+	repo       *gitops.Repo
+	argo       *argocd.Client
+	ui         *slackui.UI
+	operations *commands.Operations
+	health     net.Listener
+}
+
+// newBot builds the rooms and connects them. It calls nobody yet: what cannot
+// be reached is told by /readyz, and tried again.
+func newBot(ctx context.Context, c config, log *slog.Logger) (b *bot, err error) {
+	b = &bot{config: c, log: log, metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.health, err = net.Listen("tcp", c.Slack.Listen); err != nil {
+		return b, fmt.Errorf("slack.listen: %w", err)
+	}
+	if b.store, err = store.Open(ctx, c.Store.Path); err != nil {
+		return b, fmt.Errorf("store.path: %w", err)
+	}
+	if b.repo, err = gitops.Open(c.gitops(log.With("room", "gitops"))); err != nil {
+		return b, fmt.Errorf("git: %w", err)
+	}
+	if b.argo, err = argocd.Dial(c.argocd(log.With("room", "argocd"))); err != nil {
+		return b, fmt.Errorf("argocd: %w", err)
+	}
+	desk := b.desk()
+	b.operations = desk.Operations
+	ui := c.slackui(log.With("room", "slackui"))
+	ui.Moved = b.operations.Moved
+	if b.ui, err = slackui.New(ui, inbox{b.store}, desk.Handle); err != nil {
+		return b, fmt.Errorf("slack: %w", err)
+	}
+	// Requests come in through the UI and are answered by it: a circle that is
+	// closed here.
+	desk.People, b.operations.Messages = b.ui, b.ui
+	return b, nil
+}
+
+func (b *bot) desk() *commands.Desk {
+	source := commands.Source{URL: b.config.Git.URL, Branch: b.config.Git.Branch}
+	return &commands.Desk{
+		Repository: b.repo, Applications: b.argo, Questions: b.store,
+		Policy: b.config.policy(), Environments: b.config.environments(), Source: source,
+		NewID: func() string { return ulid.Make().String() }, Log: b.log.With("room", "commands"),
+		Operations: &commands.Operations{
+			Repository: b.repo, Applications: b.argo, Store: b.store,
+			Source: source, Rules: b.config.rules(), Owner: owner(), Entered: b.metrics.entered,
+			Log: b.log.With("room", "commands"),
+		},
+	}
+}
+
+// owner names this process among all that may share the store.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), ulid.Make())
+}
+
+// run works until ctx ends or Slack refuses the bot for good. Whatever it is at
+// then stands in the store, at a step where the next process continues.
+func (b *bot) run(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return serveHealth(ctx, b.health, b.parts(), b.metrics) })
+	all.Go(func() error { return b.repo.Run(ctx) })
+	all.Go(func() error { return b.argo.Run(ctx) })
+	all.Go(func() error { return b.operations.Run(ctx) })
+	all.Go(func() error { return b.sweep(ctx) })
+	all.Go(func() error { return b.ui.Run(ctx) })
+	err := all.Wait()
+	flushing, stop := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+	defer stop()
+	if flushErr := b.ui.Flush(flushing); flushErr != nil {
+		b.log.WarnContext(ctx, "showing the last states", "err", flushErr)
+	}
+	return err
+}
+
+func (b *bot) parts() []part {
+	return []part{
+		{"store", b.store.Ready},
+		{"git", b.repo.Ready},
+		{"argocd", func(context.Context) error { return b.argo.Ready() }},
+		{"slack", func(context.Context) error { return b.ui.Ready() }},
+	}
+}
+
+// sweep forgets deliveries long after Slack could repeat them.
+func (b *bot) sweep(ctx context.Context) error {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		if err := b.store.Sweep(ctx, time.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+			b.log.WarnContext(ctx, "forgetting old deliveries", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hourly.C:
+		}
+	}
+}
+
+func (b *bot) close() error {
+	var problems []error
+	if b.health != nil {
+		if err := b.health.Close(); !errors.Is(err, net.ErrClosed) {
+			problems = append(problems, err)
+		}
+	}
+	if b.argo != nil {
+		problems = append(problems, b.argo.Close())
+	}
+	if b.repo != nil {
+		problems = append(problems, b.repo.Close())
+	}
+	if b.store != nil {
+		problems = append(problems, b.store.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// inbox is the store as slackui wants it.
+type inbox struct{ *store.Store }
+
+func (i inbox) Pending(ctx context.Context) ([]slackui.Accepted, error) {
+	deliveries, err := i.Store.Pending(ctx)
+	accepted := make([]slackui.Accepted, len(deliveries))
+	for n, d := range deliveries {
+		accepted[n] = slackui.Accepted{Key: d.Key, Payload: d.Payload}
+	}
+	return accepted, err
+}

@@ -1,0 +1,109 @@
+package gitops
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/synestra/promoter/internal/release"
+)
+
+// maxFacts bounds the answers that are kept.
+const maxFacts = 4096
+
+// question is what was asked for a fact. Its answer never changes.
+type question struct {
+	commit, rev release.Revision
+	path        string
+	tag         release.Tag
+}
+
+// Fact is where a revision stands towards a commit of ours, and whether the
+// layer at path has the tag there. Where that cannot be told, the relation is
+// unknown and the error says why.
+func (r *Repo) Fact(ctx context.Context, commit, rev release.Revision, path string, tag release.Tag) (release.Fact, error) {
+	q := question{commit, rev, path, tag}
+	r.mu.Lock()
+	known, ok := r.facts[q]
+	r.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	fact, err := r.findFact(ctx, q)
+	if err != nil {
+		return release.Fact{}, fmt.Errorf("comparing %s with %s: %w", rev.Short(), commit.Short(), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.facts) >= maxFacts {
+		clear(r.facts)
+	}
+	r.facts[q] = fact
+	return fact, nil
+}
+
+func (r *Repo) findFact(ctx context.Context, q question) (release.Fact, error) {
+	ours, err := hash(q.commit)
+	if err != nil {
+		return release.Fact{}, err
+	}
+	theirs, err := hash(q.rev)
+	if err != nil {
+		return release.Fact{}, err
+	}
+	relation, err := r.relation(ctx, ours, theirs)
+	if err != nil {
+		return release.Fact{}, err
+	}
+	keeps, err := r.keeps(ctx, theirs, q.path, q.tag)
+	if err != nil {
+		return release.Fact{}, err
+	}
+	return release.Fact{Relation: relation, Keeps: keeps}, nil
+}
+
+// relation needs at most two questions to the host: what rev has and ours has
+// not is little where rev is newer and nothing where it is older.
+func (r *Repo) relation(ctx context.Context, ours, rev plumbing.Hash) (release.Relation, error) {
+	if ours == rev {
+		return release.RelationSame, nil
+	}
+	if !r.history().has(rev) {
+		// Argo CD may have seen the branch before us. One fetch then brings its
+		// files too; if this fails, what follows says so.
+		if _, err := r.sync(ctx); err != nil {
+			return "", err
+		}
+	}
+	ahead, err := r.between(ctx, ours, rev)
+	switch {
+	case err != nil:
+		return "", err
+	case ahead.contained:
+		return release.RelationNewer, nil
+	case len(ahead.gained) == 0:
+		return release.RelationOlder, nil
+	}
+	// Neither contains the other, or the host has lost our commit and so sent
+	// all there is. Asking for it tells.
+	if _, err := r.between(ctx, rev, ours); err != nil {
+		return "", err
+	}
+	return release.RelationDiverged, nil
+}
+
+// keeps says whether the layer's tag at a commit is the given one, however it
+// is written there. A file that is gone or cannot be parsed has no tag.
+func (r *Repo) keeps(ctx context.Context, at plumbing.Hash, path string, tag release.Tag) (bool, error) {
+	f, err := r.find(ctx, at, path)
+	if err != nil || !f.regular() {
+		return false, err
+	}
+	data, err := r.content(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	value, ok := readValue(data, r.tagPath)
+	return ok && value == string(tag), nil
+}

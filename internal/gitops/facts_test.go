@@ -1,0 +1,126 @@
+package gitops
+
+import (
+	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/synestra/promoter/internal/release"
+	"github.com/synestra/promoter/internal/sandbox/githost"
+)
+
+func TestFact(t *testing.T) {
+	h := newHost(t)
+	layer := func(tag string) map[string][]byte {
+		return map[string][]byte{prodPath: githost.ReleaseLayer("synestra-io", tag)}
+	}
+	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	old := commitAs(t, h, ci, map[string][]byte{"a": []byte("1")})
+	r := open(t, h)
+	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := commitAs(t, h, ci, map[string][]byte{"a": []byte("2")})
+	moved := commitAs(t, h, person, layer("sha-3333333"))
+	gone := commitAs(t, h, person, map[string][]byte{prodPath: nil})
+	// The branch is rewritten from before our commit.
+	git(t, h, "update-ref", "refs/heads/main", string(old))
+	fork := commitAs(t, h, person, layer("sha-2222222"))
+	git(t, h, "update-ref", "refs/heads/other", string(gone))
+
+	rows := []struct {
+		name string
+		rev  release.Revision
+		want release.Fact
+		err  bool
+	}{
+		{"same", ours, release.Fact{Relation: release.RelationSame, Keeps: true}, false},
+		{"newer, keeps", newer, release.Fact{Relation: release.RelationNewer, Keeps: true}, false},
+		{"newer, another tag", moved, release.Fact{Relation: release.RelationNewer}, false},
+		{"newer, file gone", gone, release.Fact{Relation: release.RelationNewer}, false},
+		{"older", old, release.Fact{Relation: release.RelationOlder}, false},
+		{"oldest", seed, release.Fact{Relation: release.RelationOlder}, false},
+		{"diverged", fork, release.Fact{Relation: release.RelationDiverged, Keeps: true}, false},
+		{"no such commit", "1111111111111111111111111111111111111111", release.Fact{}, true},
+		{"a branch", "main", release.Fact{}, true},
+		{"nothing", "", release.Fact{}, true},
+	}
+	// A repository that knows the branch, and one that has just been opened.
+	for name, r := range map[string]*Repo{"old": r, "new": open(t, h)} {
+		for _, row := range rows {
+			got, err := r.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222")
+			if got != row.want || (err != nil) != row.err {
+				t.Errorf("%s repository, %s: got %+v, %v, want %+v", name, row.name, got, err, row.want)
+			}
+		}
+		h.ResetCounts()
+		for _, row := range rows[:7] {
+			if got, err := r.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222"); got != row.want || err != nil {
+				t.Errorf("%s, asked again: got %+v, %v", row.name, got, err)
+			}
+		}
+		if c := h.Counts(); len(c) != 0 {
+			t.Errorf("facts were asked for again: %v", c)
+		}
+	}
+	// Our commit is one that the host has lost: nothing is claimed.
+	if got, err := r.Fact(t.Context(), "2222222222222222222222222222222222222222", newer, prodPath, "sha-2222222"); got != (release.Fact{}) || err == nil {
+		t.Errorf("our commit is lost: got %+v, %v", got, err)
+	}
+}
+
+func TestFactsThroughAMerge(t *testing.T) {
+	h := newHost(t)
+	base := git(t, h, "rev-parse", "main")
+	r := open(t, h)
+	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A side branch from before our commit is merged after it.
+	tree := git(t, h, "rev-parse", "main^{tree}")
+	as := []string{"-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", tree}
+	side := git(t, h, append(as, "-p", base)...)
+	merge := git(t, h, append(as, "-p", string(ours), "-p", side)...)
+	git(t, h, "update-ref", "refs/heads/main", merge)
+	for rev, want := range map[string]release.Relation{merge: release.RelationNewer, side: release.RelationDiverged, base: release.RelationOlder} {
+		if got, err := r.Fact(t.Context(), ours, release.Revision(rev), prodPath, "sha-2222222"); err != nil || got.Relation != want {
+			t.Errorf("%s: got %+v, %v, want %s", rev, got, err, want)
+		}
+	}
+}
+
+func TestHistoryBetween(t *testing.T) {
+	// root ── a ── b ── d    d merges s, which began before root.
+	//        older ── s ─╯
+	id := func(s string) (h plumbing.Hash) { copy(h[:], s); return h }
+	h := history{root: id("root"), commits: map[plumbing.Hash]commit{}}
+	for name, parents := range map[string][]string{"a": {"root"}, "b": {"a"}, "s": {"older"}, "d": {"b", "s"}} {
+		var c commit
+		for _, p := range parents {
+			c.parents = append(c.parents, id(p))
+		}
+		h.commits[id(name)] = c
+	}
+	for _, row := range []struct {
+		base, tip        string
+		gained           int
+		contained, known bool
+	}{
+		{"root", "d", 4, true, true},
+		{"a", "d", 3, true, true},
+		{"d", "a", 0, false, true},
+		{"a", "root", 0, false, true},
+		{"b", "s", 1, false, true},
+		{"s", "b", 0, false, false}, // what s reaches beyond root is not known
+		{"root", "root", 0, true, true},
+		{"a", "x", 0, false, false},
+		{"x", "a", 0, false, false},
+	} {
+		got, known := h.between(id(row.base), id(row.tip))
+		if len(got.gained) != row.gained || got.contained != row.contained || known != row.known {
+			t.Errorf("%s to %s: %d gained, contained %t, known %t; want %+v", row.base, row.tip, len(got.gained), got.contained, known, row)
+		}
+	}
+}

@@ -1,0 +1,25 @@
+package card
+
+import (
+	"strconv"
+	"strings"
+)
+
+// An action_id tells what a button is: "link/commit" opens an address, and
+// Slack tells us of it all the same; "click/0/reset-dev.confirm" is a choice.
+// The number keeps the ids of one message apart.
+
+func linkAction(name string) string { return "link/" + name }
+
+func clickAction(i int, click string) string { return "click/" + strconv.Itoa(i) + "/" + click }
+
+// Clicked is the [release.Choice.Click] behind an action_id; false for a link
+// or a button that is not ours.
+func Clicked(actionID string) (string, bool) {
+	rest, ok := strings.CutPrefix(actionID, "click/")
+	if !ok {
+		return "", false
+	}
+	_, click, ok := strings.Cut(rest, "/")
+	return click, ok && click != ""
+}
