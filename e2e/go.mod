@@ -2,3 +2,8 @@
 module github.com/synestra/promoter/e2e
 
 go 1.26.0
+
+// The stand-ins that the bot's own tests use.
+require github.com/synestra/promoter v0.0.0
+
+replace github.com/synestra/promoter => ../

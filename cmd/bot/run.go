@@ -92,9 +92,11 @@ func owner() string {
 	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), ulid.Make())
 }
 
-// run works until ctx ends or Slack refuses the bot for good. Whatever it is at
-// then stands in the store, at a step where the next process continues.
+// run works until ctx ends, or until Slack refuses the bot for good, which is
+// an error. What it is at then stands in the store, at a step where the next
+// process continues.
 func (b *bot) run(ctx context.Context) error {
+	stopped := ctx
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return serveHealth(ctx, b.health, b.parts(), b.metrics) })
 	all.Go(func() error { return b.repo.Run(ctx) })
@@ -107,6 +109,9 @@ func (b *bot) run(ctx context.Context) error {
 	defer stop()
 	if flushErr := b.ui.Flush(flushing); flushErr != nil {
 		b.log.WarnContext(ctx, "showing the last states", "err", flushErr)
+	}
+	if stopped.Err() != nil && errors.Is(err, stopped.Err()) {
+		return nil // stopping is what was asked for
 	}
 	return err
 }

@@ -20,7 +20,7 @@ import (
 var sandboxApps = []githost.App{
 	{Name: "synestra-io", Dev: "sha-9f8e7d", Prod: "sha-1a2b3c"}, // verified in dev, ahead of prod
 	{Name: "landing", Dev: "sha-44c0de", Prod: "sha-44c0de"},     // somebody works in dev
-	{Name: "docs", Dev: "sha-bad001", Prod: "sha-77aa10"},        // dev's release crashes
+	{Name: "docs", Dev: "sha-77aa10", Prod: "sha-77aa10"},        // CI releases to dev what crashes
 }
 
 const sandboxWelcome = `
@@ -46,7 +46,7 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	tty := isTerminal(out)
-	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, apps: sandboxApps, slack: slack.Options{Color: tty}, log: log})
+	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, apps: sandboxApps, annotated: []string{"landing"}, slack: slack.Options{Color: tty}, log: log})
 	if err != nil {
 		return err
 	}
@@ -75,10 +75,37 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 
 // stage brings the seeded apps into their states.
 func (w *world) stage(ctx context.Context) error {
-	w.argo.Behave("sha-bad001", argocd.Behaviour{
-		Reason: "CrashLoopBackOff", Message: "back-off restarting failed container: missing env PAYMENTS_URL", Deadline: 8,
+	const bad = "sha-bad001"
+	w.argo.Behave(bad, argocd.Behaviour{
+		Reason: "CrashLoopBackOff", Message: "back-off restarting failed container: missing env PAYMENTS_URL", Deadline: 4,
 	})
-	return w.argo.GoHot("landing")
+	if err := until(bounded(ctx, time.Minute), func() bool { return w.argo.State("web-docs-dev").Health == "Healthy" }); err != nil {
+		return fmt.Errorf("waiting for the seeded apps: %w", err)
+	}
+	if err := w.argo.GoHot("landing"); err != nil {
+		return err
+	}
+	_, err := w.git.Commit(ctx, githost.WebCore, "ci <ci@synestra.io>", "docs: "+bad, map[string][]byte{
+		"deploy/env/release-dev/docs.yaml": githost.ReleaseLayer("docs", bad),
+	})
+	if err != nil {
+		return err
+	}
+	return until(bounded(ctx, time.Minute), func() bool { return w.argo.State("web-docs-dev").Health == "Degraded" })
+}
+
+// until waits for what nobody tells of.
+func until(ctx context.Context, ok func() bool) error {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-look.C:
+		}
+	}
+	return nil
 }
 
 func isTerminal(f *os.File) bool {
@@ -109,9 +136,6 @@ func (t *terminal) talk(ctx context.Context, in io.Reader) error {
 	defer stop()
 	if err := t.world.slack.Wait(bounded(ctx, time.Minute), func() bool { return t.world.slack.Sockets() >= 2 }); err != nil {
 		return fmt.Errorf("waiting for the bot to connect: %w", err)
-	}
-	if err := t.quiet(ctx); err != nil {
-		return err
 	}
 	fmt.Fprint(t.out, sandboxWelcome)
 	t.prompt()
@@ -145,27 +169,6 @@ func (t *terminal) talk(ctx context.Context, in io.Reader) error {
 			}
 		}
 	}
-}
-
-// quiet waits until the seeded dev Applications have settled into their states.
-func (t *terminal) quiet(ctx context.Context) error {
-	ctx = bounded(ctx, time.Minute)
-	for _, app := range sandboxApps {
-		if app.Dev == "sha-bad001" {
-			continue
-		}
-		for _, env := range []string{"dev", "prod"} {
-			name := "web-" + app.Name + "-" + env
-			for t.world.argo.State(name).Operating {
-				select {
-				case <-ctx.Done():
-					return fmt.Errorf("waiting for %s to settle: %w", name, context.Cause(ctx))
-				case <-time.After(50 * time.Millisecond):
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // busy says whether anything that was asked is not finished.
@@ -212,7 +215,7 @@ func (t *terminal) act(ctx context.Context, line string) error {
 // answered waits until the request has been worked off, so that lines from a
 // pipe come one after the other, as a person's do.
 func (t *terminal) answered(ctx context.Context) error {
-	return t.world.slack.Wait(bounded(ctx, time.Minute), func() bool {
+	return until(bounded(ctx, time.Minute), func() bool {
 		pending, err := t.bot.store.Pending(ctx)
 		return err != nil || len(pending) == 0
 	})

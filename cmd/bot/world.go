@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/synestra/promoter/internal/sandbox/argocd"
@@ -41,10 +42,13 @@ type world struct {
 
 // worldOptions say how fast the world turns and what is in it.
 type worldOptions struct {
-	pace  time.Duration // one step of the simulated cluster
-	apps  []githost.App
-	slack slack.Options
-	log   *slog.Logger
+	pace time.Duration // one step of the simulated cluster
+	apps []githost.App
+	// annotated are the apps whose dev knows its resources by annotation, as
+	// Argo CD 3 does: it never prunes the clone of a live session.
+	annotated []string
+	slack     slack.Options
+	log       *slog.Logger
 }
 
 func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err error) {
@@ -66,13 +70,13 @@ func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err er
 	}
 	w.argo, err = argocd.Start(argocd.Options{
 		Repo: filepath.Join(repositories, githost.WebCore), URL: w.git.URL(githost.WebCore), Branch: githost.Branch,
-		Token: worldArgoCD, Pace: o.pace, Log: o.log,
+		Token: worldArgoCD, Pace: o.pace, Poll: 5 * o.pace, Log: o.log,
 	})
 	if err != nil {
 		return w, fmt.Errorf("starting Argo CD's stand-in: %w", err)
 	}
 	for _, app := range o.apps {
-		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "dev", AutoSync: true, Replicas: 2})
+		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "dev", AutoSync: true, Replicas: 2, AnnotationTracking: slices.Contains(o.annotated, app.Name)})
 		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "prod", AutoSync: true, SelfHeal: true, Replicas: 4})
 	}
 	o.slack.BotToken, o.slack.AppToken, o.slack.Log = worldBotToken, worldAppToken, o.log

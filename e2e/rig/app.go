@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/synestra/promoter/e2e/webcore"
+	"github.com/synestra/promoter/internal/sandbox/githost"
 )
 
 // settleTimeout bounds how long Argo CD and Kubernetes may take for one rollout of a healthy release.
@@ -15,7 +16,7 @@ const settleTimeout = 2 * time.Minute
 // AddApp commits a new app to web-core, makes its dev and prod Applications, and returns when both run their first tag.
 func (r *Rig) AddApp(ctx context.Context, app webcore.App) error {
 	if _, err := r.WebCore.AddApp(ctx, app); err != nil {
-		return fmt.Errorf("adding %s: %w", app.Name, err)
+		return err
 	}
 	for _, env := range []string{"dev", "prod"} {
 		manifest, err := json.Marshal(r.application(app.Name, env))
@@ -26,11 +27,8 @@ func (r *Rig) AddApp(ctx context.Context, app webcore.App) error {
 			return fmt.Errorf("adding %s: %w", app.Name, err)
 		}
 	}
-	for env, tag := range map[string]string{"dev": app.DevTag, "prod": app.ProdTag} {
-		if tag == "" {
-			tag = webcore.FirstTag
-		}
-		if err := r.AwaitRunning(ctx, app.Name, env, tag); err != nil {
+	for _, env := range []string{"dev", "prod"} {
+		if err := r.AwaitRunning(ctx, app.Name, env, app.Tag(env)); err != nil {
 			return fmt.Errorf("adding %s: %w", app.Name, err)
 		}
 	}
@@ -47,7 +45,7 @@ func (r *Rig) application(app, env string) map[string]any {
 			"project":     "default",
 			"destination": map[string]any{"server": "https://kubernetes.default.svc", "namespace": namespace(app, env)},
 			"source": map[string]any{
-				"repoURL": r.WebCoreURL(), "targetRevision": webcore.Branch, "path": webcore.ChartPath,
+				"repoURL": r.WebCore.URL(), "targetRevision": githost.Branch, "path": webcore.ChartPath,
 				"helm": map[string]any{"releaseName": app, "valueFiles": []string{
 					"/" + webcore.ValuesPath(env, app), "/" + webcore.LayerPath(env, app), // from the repository's root
 				}},

@@ -16,16 +16,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/synestra/promoter/e2e/githost"
 	"github.com/synestra/promoter/e2e/tools"
 	"github.com/synestra/promoter/e2e/webcore"
+	"github.com/synestra/promoter/internal/sandbox/githost"
 )
 
 // Rig is a running range.
 type Rig struct {
 	Kube     *Kube         // the cluster, as an administrator
-	WebCore  *webcore.Repo // the GitOps repository, from the inside
-	Git      *githost.Host // the same, as it is served
+	WebCore  *webcore.Repo // the GitOps repository
+	Git      *githost.Host // its host, with faults on demand
 	GitToken string        // what a push needs
 	BotToken string        // Argo CD's token of the account "bot": it may see all Applications and sync web-*-dev
 
@@ -138,15 +138,12 @@ func (r *Rig) layOut() error {
 
 func (r *Rig) startGit(ctx context.Context) error {
 	var err error
-	if r.WebCore, err = webcore.Create(ctx, r.path("git/web-core.git")); err != nil {
+	if r.Git, err = githost.Start(r.path("git"), r.GitToken); err != nil {
 		return err
 	}
-	r.Git, err = githost.Serve(ctx, r.path("git"), r.GitToken)
+	r.WebCore, err = webcore.Create(ctx, r.Git)
 	return err
 }
-
-// WebCoreURL is the address of the repository. Reading needs no password; a push needs GitToken.
-func (r *Rig) WebCoreURL() string { return r.Git.URL + "/web-core.git" }
 
 // start runs a program as a child of the rig and returns when probe says that it is ready.
 func (r *Rig) start(ctx context.Context, name, program string, args []string, probe func(context.Context) error) (*process, error) {

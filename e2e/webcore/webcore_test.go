@@ -1,15 +1,29 @@
 package webcore
 
 import (
-	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/synestra/promoter/internal/sandbox/githost"
 )
 
 func newRepo(t *testing.T) *Repo {
 	t.Helper()
-	r, err := Create(t.Context(), filepath.Join(t.TempDir(), "web-core.git"))
+	host, err := githost.Start(t.TempDir(), "s3cret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r, err := Create(t.Context(), host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,21 +36,18 @@ func TestSetTagChangesOneLineOfOneFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commit, err := r.SetTag(ctx, Person(), "prod", "synestra-io", "sha-9f8e7d6")
+	commit, err := r.SetTag(ctx, Person, "prod", "synestra-io", "sha-9f8e7d6")
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, err := r.Head(ctx)
-	if err != nil || head != commit {
-		t.Fatalf("the head is %s, %v; want the commit %s", head, err, commit)
-	}
-	stat, err := r.git(ctx, nil, "log", "--format=%an %s", "--numstat", before+".."+commit)
-	if want := "Rita Rival release(prod): synestra-io sha-9f8e7d6\n\n1\t1\tdeploy/env/release-prod/synestra-io.yaml\n"; err != nil || string(stat) != want {
-		t.Errorf("got\n%s%v\nwant\n%s", stat, err, want)
+	log, err := r.host.Git(ctx, githost.WebCore, "log", "--format=%H %an: %s", "--numstat", before+".."+githost.Branch)
+	want := commit + " Rita Rival: release(prod): synestra-io sha-9f8e7d6\n\n1\t1\tdeploy/env/release-prod/synestra-io.yaml"
+	if err != nil || log != want {
+		t.Errorf("got\n%s%v\nwant\n%s", log, err, want)
 	}
 	for _, row := range []struct{ revision, env, want string }{
-		{Branch, "prod", "sha-9f8e7d6"},
-		{Branch, "dev", "sha-2222222"},
+		{githost.Branch, "prod", "sha-9f8e7d6"},
+		{githost.Branch, "dev", "sha-2222222"},
 		{before, "prod", FirstTag},
 	} {
 		if got, err := r.Tag(ctx, row.revision, row.env, "synestra-io"); err != nil || got != row.want {
@@ -46,34 +57,68 @@ func TestSetTagChangesOneLineOfOneFile(t *testing.T) {
 }
 
 func TestSetTagRefusesWhatIsNotThere(t *testing.T) {
-	if commit, err := newRepo(t).SetTag(t.Context(), CI(), "dev", "nobody", "sha-1"); err == nil {
+	if commit, err := newRepo(t).SetTag(t.Context(), CI, "dev", "nobody", "sha-1"); err == nil {
 		t.Errorf("committed %s for an app without a layer", commit)
 	}
 }
 
-// Two Repos on one folder do not share the lock, as a push over HTTP does not: every commit must survive all the same.
-func TestNoCommitIsLostToARace(t *testing.T) {
-	ctx, ours := t.Context(), newRepo(t)
-	theirs := &Repo{dir: ours.dir}
-	const apps = 6
-	for i := range apps {
-		if _, err := ours.AddApp(ctx, App{Name: fmt.Sprint("app", i)}); err != nil {
-			t.Fatal(err)
-		}
+func TestValuesOfAnEnvironment(t *testing.T) {
+	got := string(App{Name: "shop", Replicas: 4, ProgressDeadline: 5 * time.Second}.values("dev"))
+	want := `# dev environment of shop
+command: ["next", "dev", "--port", "3000"]
+env:
+  NODE_ENV: development
+replicas: 4
+progressDeadlineSeconds: 5
+ingress:
+  hosts:
+    - dev.shop.synestra.io
+envFrom:
+  secretRef: web-shop-dev-env
+  extraSecretRefs:
+    - web-shop-dev-s3-env
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	var wg sync.WaitGroup
-	for i := range apps {
-		repo := []*Repo{ours, theirs}[i%2]
-		wg.Go(func() {
-			if _, err := repo.SetTag(ctx, CI(), "dev", fmt.Sprint("app", i), "sha-new"); err != nil {
-				t.Error(err)
-			}
-		})
+}
+
+// A rival whose commit lands when a push has arrived, and before git looks at it, wins; the push changes nothing.
+func TestARivalIsQuicker(t *testing.T) {
+	ctx, r := t.Context(), newRepo(t)
+	if _, err := r.AddApp(ctx, App{Name: "shop"}); err != nil {
+		t.Fatal(err)
 	}
-	wg.Wait()
-	for i := range apps {
-		if tag, err := ours.Tag(ctx, Branch, "dev", fmt.Sprint("app", i)); err != nil || tag != "sha-new" {
-			t.Errorf("app%d has %q, %v", i, tag, err)
+	clone := filepath.Join(t.TempDir(), "clone")
+	url := strings.Replace(r.URL(), "http://", "http://x-access-token:s3cret@", 1)
+	git := func(args ...string) error {
+		cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0"}
+		out, err := cmd.CombinedOutput()
+		t.Logf("git %s: %v\n%s", args[0], err, out)
+		return err
+	}
+	if git("clone", "-q", url, clone) != nil || git("-C", clone, "commit", "-q", "--allow-empty", "-m", "ours") != nil {
+		t.Fatal("no commit to push")
+	}
+	var once sync.Once
+	r.host.Intercept(func(request githost.Request) githost.Fault {
+		if request.Kind == githost.Push {
+			once.Do(func() {
+				if _, err := r.SetTag(ctx, Person, "prod", "shop", "sha-rival"); err != nil {
+					t.Error(err)
+				}
+			})
 		}
+		return githost.Fault{}
+	})
+	if git("-C", clone, "push", "-q", "origin", "HEAD:main") == nil {
+		t.Error("the push won against a rival that was there before")
+	}
+	if tag, err := r.Tag(ctx, githost.Branch, "prod", "shop"); err != nil || tag != "sha-rival" {
+		t.Errorf("the tag is %q, %v; want the rival's", tag, err)
+	}
+	if git("-C", clone, "pull", "-q", "--rebase") != nil || git("-C", clone, "push", "-q", "origin", "HEAD:main") != nil {
+		t.Error("not pushed after the rival's commit was taken in")
 	}
 }

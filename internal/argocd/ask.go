@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apiclient/application"
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -33,15 +34,14 @@ func (c *Client) Refresh(ctx context.Context, name string, hard bool) (release.S
 
 func (c *Client) look(ctx context.Context, name string, refresh v1alpha1.RefreshType) (release.Snapshot, error) {
 	app, err := c.get(ctx, name, refresh)
-	if err != nil {
-		doing := "reading"
-		if refresh != "" {
-			doing = "refreshing"
-			if ctx.Err() == nil && status.Code(err) == codes.DeadlineExceeded {
-				err = fmt.Errorf("no answer within %s, is argocd-application-controller running? %w", c.pace.refresh, err)
-			}
-		}
-		return release.Snapshot{}, fmt.Errorf("%s Application %s: %w", doing, name, explain(err, name))
+	switch {
+	case err == nil:
+	case refresh == "":
+		return release.Snapshot{}, fmt.Errorf("reading Application %s: %w", name, explain(err, name))
+	case ctx.Err() == nil && strings.Contains(err.Error(), "deadline exceeded"): // by us, or by the server
+		return release.Snapshot{}, fmt.Errorf("refreshing Application %s: no answer within %s, is argocd-application-controller running? %w", name, c.pace.refresh, err)
+	default:
+		return release.Snapshot{}, fmt.Errorf("refreshing Application %s: %w", name, explain(err, name))
 	}
 	s := project(app)
 	if c.interests(app) {

@@ -13,7 +13,9 @@ import (
 // explain adds to an error of a call about an Application what can be done.
 func explain(err error, name string) error {
 	switch s := status.Convert(err); s.Code() {
-	case codes.NotFound, codes.PermissionDenied:
+	case codes.NotFound: // only said where we may see the project's Applications
+		return fmt.Errorf("%w: Application %s (Argo CD says: %s)", release.ErrNotVisible, name, s.Message())
+	case codes.PermissionDenied:
 		return fmt.Errorf("%w: Application %s; the account needs the RBAC line `p, <role>, applications, get, <project>/%s, allow` (Argo CD says: %s)",
 			release.ErrNotVisible, name, name, s.Message())
 	case codes.Unauthenticated:

@@ -127,10 +127,23 @@ func TestLiveSession(t *testing.T) {
 			if len(live.Failing) != 0 {
 				t.Errorf("the session's own pods are said to fail: %+v", live.Failing)
 			}
-			b.must(b.server.EndSession("shop"))
+			b.must(b.client.Sync(t.Context(), dev, release.SyncAsk{Operation: "op-1", Prune: true}))
+			b.must(b.server.Wait(t.Context(), dev, func(a v1alpha1.Application) bool {
+				return a.Operation == nil && a.Status.OperationState.Phase == "Succeeded" && carries(&a, "op-1")
+			}))
+			if annotation { // the clone is not Argo CD's to prune
+				live, err := b.client.Live(t.Context(), dev)
+				if b.must(err); live.Session == nil {
+					t.Errorf("the session is over after a sync that cannot prune its clone: %s", text(live))
+				}
+				b.must(b.server.EndSession("shop"))
+			}
 			b.live(dev, "cool", func(l release.Live) bool {
 				return l.Session == nil && l.Problem == "" && len(l.Workloads) == 1 && l.Workloads[0].Settled()
 			})
+			if marked := b.server.State(dev).Marked; marked == annotation {
+				t.Errorf("marks on the original: %t; a sync leaves them, the end of a session takes them away", marked)
+			}
 		})
 	}
 }

@@ -88,26 +88,22 @@ func (c *Client) session(ctx context.Context) error {
 	relist := time.NewTimer(0)
 	defer relist.Stop()
 	next := c.pace.settle
-	mark := int64(-1)            // events heard when the last list was asked for
-	var silence <-chan time.Time // fires when a missing event is overdue
+	var (
+		silence <-chan time.Time // fires when the event of what a list found is overdue
+		mark    int64            // events heard before that list
+	)
 	for {
 		select {
 		case err := <-ended:
 			return fmt.Errorf("the watch ended: %w", explainList(err))
 		case <-relist.C:
-			quiet := heard.Load() == mark
-			mark = heard.Load()
-			news, err := c.list(ctx)
+			before := heard.Load()
+			news, err := c.heal(ctx)
 			if err != nil {
-				return fmt.Errorf("listing Applications: %w", explainList(err))
+				return err
 			}
-			reopened := c.Ready() != nil
-			c.setProblem(nil)
-			if reopened {
-				c.cfg.Log.InfoContext(ctx, "argo cd watch open", "applications", len(c.Known()))
-			}
-			if quiet && news {
-				silence = time.After(c.pace.grace)
+			if news && silence == nil {
+				silence, mark = time.After(c.pace.grace), before
 			}
 			relist.Reset(next)
 			next = c.pace.relist + rand.N(c.pace.relist)
@@ -149,7 +145,19 @@ func (c *Client) interests(app *v1alpha1.Application) bool {
 	return c.cfg.Applications(app.Name) && (home == "" || app.Namespace == home)
 }
 
-// list heals what the watch missed, and reports whether that was anything.
+// heal lists what the watch may have missed, reports whether that was anything,
+// and with that the client sees everything.
+func (c *Client) heal(ctx context.Context) (news bool, err error) {
+	if news, err = c.list(ctx); err != nil {
+		return false, fmt.Errorf("listing Applications: %w", explainList(err))
+	}
+	if c.Ready() != nil {
+		c.setProblem(nil)
+		c.cfg.Log.InfoContext(ctx, "argo cd watch open", "applications", len(c.Known()))
+	}
+	return news, nil
+}
+
 func (c *Client) list(ctx context.Context) (news bool, err error) {
 	bounded, stop := context.WithTimeout(ctx, c.pace.list)
 	defer stop()

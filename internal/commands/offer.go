@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,14 +39,14 @@ func (d *Desk) offer(ctx context.Context) (release.Answer, error) {
 		return release.Answer{Text: "Nothing to promote: in every app, prod has dev's tag."}, nil
 	}
 	shown := ahead[:min(offerMost, len(ahead))]
-	lines := make([]string, len(shown))
+	lines, ready := make([]string, len(shown)), make([]bool, len(shown))
 	places := make(chan struct{}, offerParallel)
 	var looking sync.WaitGroup
 	for i, app := range shown {
 		looking.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			lines[i] = d.offerLine(ctx, app)
+			lines[i], ready[i] = d.offerLine(ctx, app)
 		})
 	}
 	looking.Wait()
@@ -53,18 +54,22 @@ func (d *Desk) offer(ctx context.Context) (release.Answer, error) {
 	if more := len(ahead) - len(shown); more > 0 {
 		text += fmt.Sprintf("\nand %d more", more)
 	}
-	return release.Answer{Text: text + fmt.Sprintf("\nTo promote one, type `/promote %s`.", shown[0])}, nil
+	if i := slices.Index(ready, true); i >= 0 {
+		text += fmt.Sprintf("\nTo promote one, type its name: `/promote %s`.", shown[i])
+	}
+	return release.Answer{Text: text}, nil
 }
 
-func (d *Desk) offerLine(ctx context.Context, app release.App) string {
+// offerLine is one app of the offer, and whether it can be promoted now.
+func (d *Desk) offerLine(ctx context.Context, app release.App) (string, bool) {
 	state, err := d.state(ctx, app)
 	if err != nil {
-		return fmt.Sprintf("• `%s`: cannot be read at the moment", app)
+		return fmt.Sprintf("• `%s`: cannot be read at the moment", app), false
 	}
 	l := state.Layers
 	line := fmt.Sprintf("• `%s`: `%s` → `%s`", app, release.Plain(string(l.Prod.Tag)), release.Plain(string(l.Dev.Tag)))
 	if _, no := release.Promote(state, false); no != nil {
-		return line + " — not now: " + no.Say
+		return line + " — not now: " + no.Say, false
 	}
-	return line + " — verified in dev"
+	return line + " — verified in dev", true
 }

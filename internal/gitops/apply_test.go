@@ -118,34 +118,32 @@ func TestApplyReplyLostAfterLanding(t *testing.T) {
 }
 
 func TestApplyAfterACrash(t *testing.T) {
+	h := newHost(t)
+	first := open(t, h)
+	c := promotion(read(t, first, "synestra-io"), "01A")
+	want, err := first.Apply(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name  string
-		after map[string][]byte // what others commit before the restart
+		since map[string][]byte // what others commit before the restart
 	}{
 		{"nothing since", nil},
 		{"others since", map[string][]byte{"README.md": []byte("hi\n")}},
 		{"undone since", map[string][]byte{prodPath: githost.ReleaseLayer("synestra-io", "sha-1111111")}},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			h := newHost(t)
-			first := open(t, h)
-			c := promotion(read(t, first, "synestra-io"), "01A")
-			want, err := first.Apply(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if row.after != nil {
-				commitAs(t, h, person, row.after)
-			}
-			h.ResetCounts()
-			got, err := open(t, h).Apply(t.Context(), c)
-			if err != nil || got != want {
-				t.Errorf("got %s, %v, want %s", got, err, want)
-			}
-			if n := pushes(h); n != 0 {
-				t.Errorf("pushed %d times, want 0", n)
-			}
-		})
+		if row.since != nil {
+			commitAs(t, h, person, row.since)
+		}
+		h.ResetCounts()
+		got, err := open(t, h).Apply(t.Context(), c)
+		if err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", row.name, got, err, want)
+		}
+		if n := pushes(h); n != 0 {
+			t.Errorf("%s: pushed %d times, want 0", row.name, n)
+		}
 	}
 }
 
@@ -181,8 +179,14 @@ func TestApplyTwentyAtOnce(t *testing.T) {
 	if len(have) != n {
 		t.Errorf("branch has %d commits, want %d", len(have), n)
 	}
-	for _, c := range have {
-		oneLine(t, h, c)
+	if stat := strings.Fields(git(t, h, "log", "--format=", "--numstat", have[len(have)-1]+"^..main")); len(stat) != 3*n {
+		t.Errorf("the commits change more than a file each: %v", stat)
+	} else {
+		for change := range slices.Chunk(stat, 3) {
+			if change[0] != "1" || change[1] != "1" {
+				t.Errorf("%s: +%s -%s lines, want one", change[2], change[0], change[1])
+			}
+		}
 	}
 	sound(t, h)
 }
@@ -192,7 +196,7 @@ func TestApplyAgainstARival(t *testing.T) {
 	r := open(t, h)
 	l := read(t, r, "synestra-io")
 	onPush(h, func(n int) githost.Fault {
-		if n <= 4 {
+		if n <= 3 {
 			commitAs(t, h, ci, map[string][]byte{"builds": fmt.Append(nil, n)})
 		}
 		return githost.Fault{}
@@ -200,8 +204,8 @@ func TestApplyAgainstARival(t *testing.T) {
 	if _, err := r.Apply(t.Context(), promotion(l, "01A")); err != nil {
 		t.Fatal(err)
 	}
-	if have := commits(t, h); len(have) != 5 {
-		t.Errorf("branch has %v, want four of the rival and ours", have)
+	if have := commits(t, h); len(have) != 4 {
+		t.Errorf("branch has %v, want three of the rival and ours", have)
 	}
 	sound(t, h)
 }
@@ -209,54 +213,57 @@ func TestApplyAgainstARival(t *testing.T) {
 func TestApplyGivesUpAgainstAnEndlessRival(t *testing.T) {
 	h := newHost(t)
 	r := open(t, h)
-	l := read(t, r, "synestra-io")
+	e := newEdit(t, r, promotion(read(t, r, "synestra-io"), "01A"))
+	e.tries = maxTries - 2
 	onPush(h, func(n int) githost.Fault {
 		commitAs(t, h, ci, map[string][]byte{"builds": fmt.Append(nil, n)})
 		return githost.Fault{}
 	})
-	_, err := r.Apply(t.Context(), promotion(l, "01A"))
-	if err == nil || errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "12 times") {
+	r.land(t.Context(), []*edit{e}, func() []*edit { return nil })
+	if err := (<-e.done).err; err == nil || errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "12 times") {
 		t.Errorf("got %v, want a clear end after 12 tries", err)
 	}
-	if n := pushes(h); n != maxTries {
-		t.Errorf("pushed %d times, want %d", n, maxTries)
+	if n := pushes(h); n != 2 {
+		t.Errorf("pushed %d times, want 2", n)
 	}
 }
 
 func TestApplyComparesBeforeItSets(t *testing.T) {
-	layer := func(tag string) []byte { return githost.ReleaseLayer("synestra-io", tag) }
-	for _, row := range []struct {
-		name    string
+	rows := []struct {
+		app     string
 		content []byte // what a rival makes of the layer meanwhile
 		code    release.Code
 		says    string
 	}{
-		{"another tag", layer("sha-3333333"), release.CodeMoved, "`sha-3333333` now"},
-		{"the same tag", layer("sha-2222222"), release.CodeAlreadyThere, "already says `sha-2222222`"},
+		{"moved", githost.ReleaseLayer("moved", "sha-3333333"), release.CodeMoved, "`sha-3333333` now"},
+		{"there", githost.ReleaseLayer("there", "sha-2222222"), release.CodeAlreadyThere, "already says `sha-2222222`"},
 		{"gone", nil, release.CodeNotEditable, "no such file"},
-		{"an alias", []byte("x: &t sha-1111111\nimage:\n  tag: *t\n"), release.CodeNotEditable, "line 3: image.tag is an alias"},
-		{"a comment", append([]byte("# hello\n"), layer("sha-1111111")...), "", ""},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			h := newHost(t)
-			r := open(t, h)
-			l := read(t, r, "synestra-io")
-			rival := commitAs(t, h, person, map[string][]byte{prodPath: row.content})
-			_, err := r.Apply(t.Context(), promotion(l, "01A"))
-			if row.code == "" {
-				want := strings.Replace(string(row.content), "sha-1111111", "sha-2222222", 1)
-				if got := git(t, h, "show", "main:"+prodPath); err != nil || got != strings.TrimSuffix(want, "\n") {
-					t.Errorf("layer is %q, %v, want %q", got, err, want)
-				}
-				return
+		{"alias", []byte("x: &t sha-1111111\nimage:\n  tag: *t\n"), release.CodeNotEditable, "line 3: image.tag is an alias"},
+		{"comment", append([]byte("# hello\n"), githost.ReleaseLayer("comment", "sha-1111111")...), "", ""},
+	}
+	var apps []githost.App
+	for _, row := range rows {
+		apps = append(apps, githost.App{Name: row.app, Dev: "sha-2222222", Prod: "sha-1111111"})
+	}
+	h := newHost(t, apps...)
+	r := open(t, h)
+	for _, row := range rows {
+		l := read(t, r, release.App(row.app))
+		rival := commitAs(t, h, person, map[string][]byte{l.Prod.Path: row.content})
+		_, err := r.Apply(t.Context(), promotion(l, "01"+row.app))
+		if row.code == "" {
+			want := strings.Replace(string(row.content), "sha-1111111", "sha-2222222", 1)
+			if got := git(t, h, "show", "main:"+l.Prod.Path); err != nil || got+"\n" != want {
+				t.Errorf("%s: layer is %q, %v, want %q", row.app, got, err, want)
 			}
-			if refusal := refusedFor(t, err, row.code); !strings.Contains(refusal.Say, row.says) {
-				t.Errorf("says %q, want %q in it", refusal.Say, row.says)
-			}
-			if tip := git(t, h, "rev-parse", "main"); tip != string(rival) {
-				t.Errorf("something was pushed: %s", tip)
-			}
-		})
+			continue
+		}
+		if refusal := refusedFor(t, err, row.code); !strings.Contains(refusal.Say, row.says) {
+			t.Errorf("%s: says %q, want %q in it", row.app, refusal.Say, row.says)
+		}
+		if tip := git(t, h, "rev-parse", "main"); tip != string(rival) {
+			t.Errorf("%s: something was pushed: %s", row.app, tip)
+		}
 	}
 }
 
@@ -305,6 +312,41 @@ func TestApplyTwoOperationsOnOneLayer(t *testing.T) {
 	}
 }
 
+// newEdit is a change as the writer gets it.
+func newEdit(t *testing.T, r *Repo, c release.Change) *edit {
+	t.Helper()
+	base, err := r.checkChange(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &edit{ctx: t.Context(), change: c, base: base, done: make(chan result, 1)}
+}
+
+// landTogether lands changes in one batch.
+func landTogether(t *testing.T, r *Repo, changes ...release.Change) []result {
+	t.Helper()
+	var edits []*edit
+	for _, c := range changes {
+		edits = append(edits, newEdit(t, r, c))
+	}
+	r.land(t.Context(), edits, func() []*edit { return nil })
+	var results []result
+	for _, e := range edits {
+		results = append(results, <-e.done)
+	}
+	return results
+}
+
+func TestApplyTheSameChangeInOneBatch(t *testing.T) {
+	h := newHost(t)
+	r := open(t, h)
+	c := promotion(read(t, r, "synestra-io"), "01A")
+	got := landTogether(t, r, c, c)
+	if got[0] != got[1] || got[0].err != nil || len(commits(t, h)) != 1 {
+		t.Errorf("got %v, branch has %v", got, commits(t, h))
+	}
+}
+
 func TestApplyOneBadEditDoesNotSinkTheRest(t *testing.T) {
 	h := newHost(t,
 		githost.App{Name: "bad", Dev: "b", Prod: "a"}, githost.App{Name: "good", Dev: "b", Prod: "a"}, githost.App{Name: "fine", Dev: "b", Prod: "a"})
@@ -313,23 +355,18 @@ func TestApplyOneBadEditDoesNotSinkTheRest(t *testing.T) {
 		`while read old new ref; do git diff --name-only $old $new | grep -q release-prod/bad && { echo "bad is frozen" >&2; exit 1; }; done; exit 0`); err != nil {
 		t.Fatal(err)
 	}
-	var edits []*edit
-	for _, app := range []release.App{"bad", "good", "fine"} {
-		c := promotion(read(t, r, app), "01"+string(app))
-		base, err := r.checkChange(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		edits = append(edits, &edit{ctx: t.Context(), change: c, base: base, done: make(chan result, 1)})
-	}
-	r.land(t.Context(), edits, func() []*edit { return nil })
-	for i, wantErr := range []bool{true, false, false} {
-		got := <-edits[i].done
+	other := promotion(read(t, r, "bad"), "01other")
+	other.To = "c"
+	got := landTogether(t, r,
+		promotion(read(t, r, "bad"), "01bad"), promotion(read(t, r, "good"), "01good"), promotion(read(t, r, "fine"), "01fine"),
+		// Not "somebody changed it": the first change of that layer does not land.
+		other)
+	for i, wantErr := range []bool{true, false, false, true} {
 		rejected := (*Rejected)(nil)
-		if errors.As(got.err, &rejected) != wantErr || !wantErr && got.err != nil {
-			t.Errorf("%s: %v", edits[i].change.Path, got.err)
+		if errors.As(got[i].err, &rejected) != wantErr || !wantErr && got[i].err != nil {
+			t.Errorf("change %d: %v", i, got[i].err)
 		}
-		if wantErr && !strings.Contains(rejected.Reason, "bad is frozen") {
+		if wantErr && rejected != nil && !strings.Contains(rejected.Reason, "bad is frozen") {
 			t.Errorf("reason is %q", rejected.Reason)
 		}
 	}
@@ -340,39 +377,74 @@ func TestApplyOneBadEditDoesNotSinkTheRest(t *testing.T) {
 }
 
 func TestApplyServerErrors(t *testing.T) {
+	h := newHost(t)
+	r := open(t, h)
+	l := read(t, r, "synestra-io")
 	for _, row := range []struct {
 		name   string
 		status int
 		times  int
-		lands  bool
-		is     error // in the chain where it does not land
+		is     error // in the chain; nil if it lands
 		pushes int
 	}{
-		{"twice unavailable", http.StatusServiceUnavailable, 2, true, nil, 3},
-		{"always unavailable", http.StatusServiceUnavailable, 99, false, ErrUnknown, maxFailures},
-		{"no right", http.StatusForbidden, 99, false, ErrUnauthorized, 1},
+		{"no right", http.StatusForbidden, 99, ErrUnauthorized, 1},
+		{"always unavailable", http.StatusServiceUnavailable, 99, ErrUnknown, maxFailures},
+		{"twice unavailable", http.StatusServiceUnavailable, 2, nil, 3},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			h := newHost(t)
-			r := open(t, h)
-			l := read(t, r, "synestra-io")
-			onPush(h, func(n int) githost.Fault {
-				if n <= row.times {
-					return githost.Fault{Status: row.status}
-				}
-				return githost.Fault{}
-			})
-			_, err := r.Apply(t.Context(), promotion(l, "01A"))
-			if (err == nil) != row.lands || !errors.Is(err, row.is) {
-				t.Errorf("got %v", err)
+		onPush(h, func(n int) githost.Fault {
+			if n <= row.times {
+				return githost.Fault{Status: row.status}
 			}
-			if row.is != ErrUnknown && errors.Is(err, ErrUnknown) {
-				t.Errorf("the outcome is known, yet: %v", err)
-			}
-			if n := pushes(h); n != row.pushes {
-				t.Errorf("pushed %d times, want %d", n, row.pushes)
-			}
+			return githost.Fault{}
 		})
+		h.ResetCounts()
+		_, err := r.Apply(t.Context(), promotion(l, "01A"))
+		if (err == nil) != (row.is == nil) || !errors.Is(err, row.is) {
+			t.Errorf("%s: got %v", row.name, err)
+		}
+		if row.is != ErrUnknown && errors.Is(err, ErrUnknown) {
+			t.Errorf("%s: the outcome is known, yet: %v", row.name, err)
+		}
+		if n := pushes(h); n != row.pushes {
+			t.Errorf("%s: pushed %d times, want %d", row.name, n, row.pushes)
+		}
+	}
+}
+
+func TestApplyDoubtsARefusalWhileAnEarlierPushMayLand(t *testing.T) {
+	h := newHost(t)
+	r := open(t, h)
+	l := read(t, r, "synestra-io")
+	if err := h.Hook(githost.WebCore, "pre-receive", "exit 1"); err != nil {
+		t.Fatal(err)
+	}
+	onPush(h, func(n int) githost.Fault {
+		if n == 1 {
+			return githost.Fault{Status: http.StatusBadGateway} // and who knows what behind it
+		}
+		return githost.Fault{}
+	})
+	if _, err := r.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+	rejected := (*Rejected)(nil)
+	if _, err := r.Apply(t.Context(), promotion(l, "01A")); !errors.As(err, &rejected) {
+		t.Errorf("asked later: %v", err)
+	}
+}
+
+func TestApplyToAHostThatIsDown(t *testing.T) {
+	h := newHost(t)
+	r := open(t, h)
+	l := read(t, r, "synestra-io")
+	h.Close()
+	r.host.close()
+	if _, err := r.Apply(t.Context(), promotion(l, "01A")); err == nil || errors.Is(err, ErrUnknown) {
+		t.Errorf("nothing was sent, yet: %v", err)
+	}
+	cold := open(t, h)
+	if _, err := cold.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, ErrUnknown) {
+		t.Errorf("the branch could not be read: %v", err)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestFact(t *testing.T) {
 	newer := commitAs(t, h, ci, map[string][]byte{"a": []byte("2")})
 	moved := commitAs(t, h, person, layer("sha-3333333"))
 	gone := commitAs(t, h, person, map[string][]byte{prodPath: nil})
-	// The branch is rewritten from before our commit.
+	// The branch goes on from before our commit, which stays reachable elsewhere.
 	git(t, h, "update-ref", "refs/heads/main", string(old))
 	fork := commitAs(t, h, person, layer("sha-2222222"))
 	git(t, h, "update-ref", "refs/heads/other", string(gone))
@@ -46,28 +46,54 @@ func TestFact(t *testing.T) {
 		{"a branch", "main", release.Fact{}, true},
 		{"nothing", "", release.Fact{}, true},
 	}
-	// A repository that knows the branch, and one that has just been opened.
-	for name, r := range map[string]*Repo{"old": r, "new": open(t, h)} {
-		for _, row := range rows {
-			got, err := r.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222")
-			if got != row.want || (err != nil) != row.err {
-				t.Errorf("%s repository, %s: got %+v, %v, want %+v", name, row.name, got, err, row.want)
-			}
+	fresh := open(t, h)
+	for _, row := range rows {
+		got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222")
+		if got != row.want || (err != nil) != row.err {
+			t.Errorf("%s: got %+v, %v, want %+v", row.name, got, err, row.want)
 		}
-		h.ResetCounts()
-		for _, row := range rows[:7] {
-			if got, err := r.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222"); got != row.want || err != nil {
-				t.Errorf("%s, asked again: got %+v, %v", row.name, got, err)
-			}
+	}
+	h.ResetCounts()
+	for _, row := range rows[:7] {
+		if got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222"); got != row.want || err != nil {
+			t.Errorf("%s, asked again: got %+v, %v", row.name, got, err)
 		}
-		if c := h.Counts(); len(c) != 0 {
-			t.Errorf("facts were asked for again: %v", c)
-		}
+	}
+	if c := h.Counts(); len(c) != 0 {
+		t.Errorf("facts were asked for again: %v", c)
 	}
 	// Our commit is one that the host has lost: nothing is claimed.
-	if got, err := r.Fact(t.Context(), "2222222222222222222222222222222222222222", newer, prodPath, "sha-2222222"); got != (release.Fact{}) || err == nil {
+	if got, err := fresh.Fact(t.Context(), "2222222222222222222222222222222222222222", newer, prodPath, "sha-2222222"); got != (release.Fact{}) || err == nil {
 		t.Errorf("our commit is lost: got %+v, %v", got, err)
 	}
+}
+
+// TestFactsAsTheBranchMoves follows one commit as a rollout does.
+func TestFactsAsTheBranchMoves(t *testing.T) {
+	h := newHost(t)
+	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	r := open(t, h)
+	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fact := func(rev release.Revision, want release.Fact) {
+		t.Helper()
+		if got, err := r.Fact(t.Context(), ours, rev, prodPath, "sha-2222222"); got != want || err != nil {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	h.ResetCounts()
+	fact(ours, release.Fact{Relation: release.RelationSame, Keeps: true})
+	fact(seed, release.Fact{Relation: release.RelationOlder})
+	if c := h.Counts(); len(c) != 0 {
+		t.Errorf("what we have just pushed was asked for: %v", c)
+	}
+	fact(commitAs(t, h, ci, map[string][]byte{"a": []byte("1")}), release.Fact{Relation: release.RelationNewer, Keeps: true})
+	if c := h.Counts(); c[githost.LsRefs].Requests != 1 || c[githost.Fetch].Requests != 1 {
+		t.Errorf("a commit that Argo CD saw first took %v", c)
+	}
+	fact(commitAs(t, h, person, map[string][]byte{prodPath: githost.ReleaseLayer("synestra-io", "x")}), release.Fact{Relation: release.RelationNewer})
 }
 
 func TestFactsThroughAMerge(t *testing.T) {

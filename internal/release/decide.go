@@ -1,6 +1,9 @@
 package release
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // State is all that a decision about one app is made on.
 type State struct {
@@ -57,6 +60,12 @@ func (s State) editable(target Layer) *Refusal {
 			"An image digest (`%s`) decides what `%s` runs, so changing the tag would change nothing.", target.Digest, l.App)
 	}
 	return nil
+}
+
+// of names the environment of an app at the beginning of a sentence.
+func (r Running) of(app App) string {
+	name := r.Environment.Name
+	return fmt.Sprintf("%s of `%s`", strings.ToUpper(name[:1])+name[1:], app)
 }
 
 // deploys refuses an environment whose Application cannot be followed.
@@ -155,9 +164,9 @@ func Promote(s State, force bool) (Plan, *Refusal) {
 
 func alreadyThere(s State) *Refusal {
 	l := s.Layers
-	say := fmt.Sprintf("%s already runs `%s`, the same as %s.", s.Prod.Environment.Name, Plain(string(l.Prod.Tag)), s.Dev.Environment.Name)
+	say := fmt.Sprintf("%s already runs `%s`, the same as %s.", s.Prod.of(l.App), Plain(string(l.Prod.Tag)), s.Dev.Environment.Name)
 	if why := s.Prod.unverified(l.Prod); s.Prod.Live.Problem != "" || why != "" {
-		say = fmt.Sprintf("%s's layer already says `%s`, the same as %s; but as for what runs, %s.", s.Prod.Environment.Name,
+		say = fmt.Sprintf("%s already has `%s` in Git, the same as %s; but as for what runs, %s.", s.Prod.of(l.App),
 			Plain(string(l.Prod.Tag)), s.Dev.Environment.Name, firstOf(Plain(s.Prod.Live.Problem), why))
 	}
 	return &Refusal{Code: CodeAlreadyThere, Say: say, Do: "There is nothing to promote."}
@@ -177,14 +186,14 @@ func devReady(s State) *Refusal {
 	switch {
 	case s.Dev.Problem != nil || s.Dev.Live.Problem != "":
 		return &Refusal{Code: CodeDevUnknown, Do: "Try again, or use `--force` if a rule gives you that.",
-			Say: fmt.Sprintf("Whether %s is healthy is not known: %s.", name, s.Dev.Hot(s.Layers.Dev))}
+			Say: fmt.Sprintf("Whether %s of `%s` is healthy is not known: %s.", name, s.Layers.App, strings.TrimSuffix(s.Dev.Hot(s.Layers.Dev), "."))}
 	}
 	if hot := s.Dev.Hot(s.Layers.Dev); hot != "" {
 		return &Refusal{Code: CodeDevHot, Do: fmt.Sprintf(do, name),
-			Say: fmt.Sprintf("What runs in %s is not what Git says, so it was not `%s` that was checked there: %s.", name, Plain(string(s.Layers.Dev.Tag)), hot)}
+			Say: fmt.Sprintf("What runs in %s of `%s` is not what Git says, so it was not `%s` that was checked there: %s.", name, s.Layers.App, Plain(string(s.Layers.Dev.Tag)), hot)}
 	}
 	if why := s.Dev.unverified(s.Layers.Dev); why != "" {
-		return &Refusal{Code: CodeDevNotHealthy, Do: fmt.Sprintf(do, name), Say: fmt.Sprintf("%s is not healthy on its tag: %s.", name, why)}
+		return &Refusal{Code: CodeDevNotHealthy, Do: fmt.Sprintf(do, name), Say: fmt.Sprintf("%s is not healthy on `%s`: %s.", s.Dev.of(s.Layers.App), Plain(string(s.Layers.Dev.Tag)), why)}
 	}
 	return nil
 }
@@ -211,10 +220,10 @@ func ResetDev(s State) (Plan, *Refusal) {
 	name := s.Dev.Environment.Name
 	switch {
 	case s.Dev.Live.Session != nil:
-		plan.Ask = fmt.Sprintf("There is a live session in %s on `%s` (image `%s`). The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
-			name, Plain(s.Dev.Live.Session.Workload), Plain(s.Dev.Live.Session.Image), name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
+		plan.Ask = fmt.Sprintf("There is a live session in %s of `%s`: `%s` (image `%s`). The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
+			name, l.App, Plain(s.Dev.Live.Session.Workload), Plain(s.Dev.Live.Session.Image), name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
 	case s.Dev.Live.Problem != "":
-		plan.Ask = fmt.Sprintf("Whether somebody has a live session in %s cannot be seen: %s. Resetting would discard it.", name, Plain(s.Dev.Live.Problem))
+		plan.Ask = fmt.Sprintf("Whether somebody has a live session in %s of `%s` cannot be seen: %s. Resetting would discard it.", name, l.App, Plain(s.Dev.Live.Problem))
 	}
 	if l.Dev.Tag != l.Prod.Tag {
 		plan.Path = l.Dev.Path
@@ -225,12 +234,12 @@ func ResetDev(s State) (Plan, *Refusal) {
 	}
 	switch why := s.Dev.unverified(l.Dev); {
 	case why == "":
-		return Plan{}, &Refusal{Code: CodeAtBaseline, Say: fmt.Sprintf("%s is already at the baseline: `%s`, the same as %s, in sync and healthy.", name, Plain(string(l.Dev.Tag)), s.Prod.Environment.Name)}
+		return Plan{}, &Refusal{Code: CodeAtBaseline, Say: fmt.Sprintf("%s is already at the baseline: `%s`, the same as %s, in sync and healthy.", s.Dev.of(l.App), Plain(string(l.Dev.Tag)), s.Prod.Environment.Name)}
 	case s.Dev.Snapshot.Busy():
-		return Plan{}, &Refusal{Code: CodeInProgress, Say: fmt.Sprintf("%s has `%s`'s tag already, and Argo CD is syncing it.", name, s.Prod.Environment.Name), Do: "Wait for that sync to end."}
+		return Plan{}, &Refusal{Code: CodeInProgress, Say: fmt.Sprintf("%s has %s's tag already, and Argo CD is syncing it.", s.Dev.of(l.App), s.Prod.Environment.Name), Do: "Wait for that sync to end."}
 	case s.Dev.Snapshot.Health != "Healthy":
 		return Plan{}, &Refusal{Code: CodeDevNotHealthy, Do: "Look at it in Argo CD.",
-			Say: fmt.Sprintf("%s has `%s`'s tag `%s` and is in sync, so a reset would change nothing; but %s.", name, s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), why)}
+			Say: fmt.Sprintf("%s has %s's tag `%s` and is in sync, so a reset would change nothing; but %s.", s.Dev.of(l.App), s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), why)}
 	}
 	return plan, nil
 }

@@ -65,7 +65,7 @@ func TestPromoteRefuses(t *testing.T) {
 		{"prod unreachable", func(s *State) { s.Prod.Problem = down }, CodeArgoUnreachable, "cannot be asked", false},
 		{"prod deploys something else", func(s *State) { s.Prod.Follows = nil }, CodeElsewhere, "does not deploy", false},
 		{"dev deploys something else", func(s *State) { s.Dev.Follows = nil }, CodeElsewhere, "does not deploy", false},
-		{"same tag", func(s *State) { s.Layers.Dev.Tag = "sha-1" }, CodeAlreadyThere, "prod already runs `sha-1`", false},
+		{"same tag", func(s *State) { s.Layers.Dev.Tag = "sha-1" }, CodeAlreadyThere, "Prod of `shop` already runs `sha-1`", false},
 		{"same tag, prod degraded", func(s *State) { s.Layers.Dev.Tag = "sha-1"; s.Prod.Snapshot.Health = "Degraded" }, CodeAlreadyThere, "but as for what runs, it is Degraded", false},
 		{"same tag, prod runs another", func(s *State) { s.Layers.Dev.Tag = "sha-1"; s.Prod = runs(flow.Prod, "sha-0") }, CodeAlreadyThere, "does not run that yet", false},
 		{"dev hidden", func(s *State) { s.Dev.Problem = hidden }, CodeNotVisible, "cannot be seen", false},

@@ -16,7 +16,8 @@ type evidence struct {
 	ended     bool // the last operation was to such a revision, and is over
 	applied   bool // a sync with our effect has succeeded
 	quiet     bool // no operation is queued or running, and Argo CD has compared after the last one
-	idle      bool // compared and in sync, and no sync can have made it so
+	anew      bool // compared, and later than the baseline and the last look that was
+	idle      bool // anew and in sync, and no sync can have made it so
 
 	folded    Revision // what was applied first, if it is newer than ours
 	older     Revision // compared, and older than ours
@@ -27,28 +28,40 @@ type evidence struct {
 }
 
 func weigh(op Operation, look Look) evidence {
-	s, last := look.Snapshot, look.Snapshot.Operation
-	quiet := !s.Busy() && (last == nil || notBefore(s.ReconciledAt, last.FinishedAt))
-	if !op.Writes() {
-		return weighSync(op, s, quiet)
+	var e evidence
+	if op.Writes() {
+		e = weighCommit(op, look)
+	} else {
+		e = weighSync(op, look.Snapshot)
 	}
-	current, past := s.syncs()
-	e := evidence{quiet: quiet}
+	s, last := look.Snapshot, look.Snapshot.Operation
 	if last != nil {
 		e.start = last.StartedAt
 	}
-	e.looked = look.first(Fact.effective, s.Revisions) != ""
-	e.compared = look.every(s.Revisions, Fact.effective)
+	e.quiet = !s.Busy() && (last == nil || notBefore(s.ReconciledAt, last.FinishedAt))
+	e.anew = e.compared && s.ReconciledAt != op.Progress.Memory.Reconciled && s.ReconciledAt != op.Baseline.ReconciledAt
+	e.idle = op.Writes() && e.anew && s.Sync == "Synced" && !s.Busy() && look.knowsSyncsSince(op.Baseline)
+	return e
+}
+
+// weighCommit looks for our commit.
+func weighCommit(op Operation, look Look) evidence {
+	s, last := look.Snapshot, look.Snapshot.Operation
+	current, past := s.syncs()
+	e := evidence{
+		looked:   look.first(Fact.effective, s.Revisions) != "",
+		compared: look.every(s.Revisions, Fact.effective),
+	}
 	if s.Busy() && (last == nil || !last.DryRun || !running(last)) {
 		e.requested = look.first(Fact.effective, current...) != ""
-		e.foreign = !e.requested && look.first(Fact.without, current...) != ""
+		e.foreign = look.first(Fact.without, current...) != ""
 	}
 	e.older = look.first(Fact.older, s.Revisions)
 	e.overtaken = look.first(Fact.overtaken, slices.Concat([][]Revision{s.Revisions}, current, past)...)
 	if look.first(Fact.Contains, s.Revisions) == "" {
 		e.rewritten = look.first(Fact.diverged, s.Revisions)
 	}
-	if over := last != nil && !running(last) && !last.DryRun; over {
+	if last != nil && !last.DryRun {
 		e.ended = look.first(Fact.effective, past...) != ""
 		if last.Phase == "Succeeded" {
 			e.applied = look.every(last.Result, Fact.effective)
@@ -63,7 +76,6 @@ func weigh(op Operation, look Look) evidence {
 			break
 		}
 	}
-	e.idle = e.compared && s.Sync == "Synced" && !s.Busy() && look.knowsSyncsSince(op.Baseline)
 	return e
 }
 
@@ -84,9 +96,9 @@ func (l Look) knowsSyncsSince(b Baseline) bool {
 
 // weighSync weighs for an operation that only syncs. There is no commit to look
 // for: our effect is a sync that is newer than the baseline.
-func weighSync(op Operation, s Snapshot, quiet bool) evidence {
+func weighSync(op Operation, s Snapshot) evidence {
 	last := s.Operation
-	e := evidence{quiet: quiet, compared: true}
+	e := evidence{compared: true}
 	e.requested = s.Requested != nil || begun(op.Baseline, last) && running(last)
 	e.ended = begun(op.Baseline, last) && !running(last) && !last.DryRun
 	e.applied = e.ended && last.Phase == "Succeeded" || s.HistoryID > op.Baseline.HistoryID
@@ -150,22 +162,17 @@ func notBefore(a, b string) bool {
 }
 
 // remember adds to the memory what this look shows and the next may not.
-func (m *Memory) remember(b Baseline, e evidence, look Look) {
+func (m *Memory) remember(e evidence, look Look) {
 	s := look.Snapshot
 	if e.applied && !m.Applied {
 		m.Applied, m.AppliedAt = true, look.At
 	}
 	m.Compared = m.Compared || e.looked
-	if !e.idle || m.Applied {
-		m.Idle = 0
+	if !e.anew {
+		return
 	}
-	if e.compared && s.ReconciledAt != m.Reconciled && s.ReconciledAt != b.ReconciledAt {
-		m.Reconciled = s.ReconciledAt
-		if m.Applied && e.quiet && s.Sync == "OutOfSync" {
-			m.Drifts++
-		}
-		if e.idle && !m.Applied {
-			m.Idle++
-		}
+	m.Reconciled = s.ReconciledAt
+	if m.Applied && e.quiet && s.Sync == "OutOfSync" {
+		m.Drifts++
 	}
 }

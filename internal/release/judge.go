@@ -39,7 +39,7 @@ func judge(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict
 	case e.ended && failed(s.Operation) && !s.Busy():
 		cause := &Cause{Summary: Plain(s.Operation.Message), Resources: s.Operation.Failed}
 		return verdict{stage: StageSyncFailed, cause: cause}, Wants{}
-	case m.Idle > 0:
+	case e.idle:
 		return idle(op, m, e, look, rules)
 	case e.looked || e.ended || m.Compared:
 		return verdict{stage: StageNoticed, note: waitNote(s, op.Baseline, *m, e)}, Wants{Refresh: true}
@@ -168,7 +168,7 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 	c := ask(op, *look.Live)
 	if c.runs {
 		// The cluster has had it before Argo CD looked.
-		m.Applied, m.AppliedAt, m.AppliedStart, m.Idle = true, look.At, e.start, 0
+		m.Applied, m.AppliedAt, m.AppliedStart = true, look.At, e.start
 		v, wants := rollout(op, m, e, look, rules)
 		if v.stage == StageHealthy && v.note == "" {
 			v.note = "it was already running"
@@ -178,7 +178,7 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 	if !m.Hard {
 		// A path filter can make an Application look Synced although only a
 		// hard refresh shows the difference (argo-cd#27727).
-		m.Hard, m.Idle = true, 0
+		m.Hard = true
 		return verdict{stage: StageNoticed, note: waitNote(look.Snapshot, op.Baseline, *m, e)}, Wants{Hard: true}
 	}
 	why := "a path filter leaves the layer out, or the chart does not use it"

@@ -69,7 +69,7 @@ func Observe(op Operation, look Look, rules Rules) (Progress, Wants) {
 	}
 	p := before
 	e := weigh(op, look)
-	p.Memory.remember(op.Baseline, e, look)
+	p.Memory.remember(e, look)
 	v, wants := judge(op, &p.Memory, e, look, rules)
 	if wants.Live && look.Live == nil {
 		return before, wants

@@ -64,6 +64,7 @@ func TestIdle(t *testing.T) {
 		sync := func(phase string, r Revision) app { return idle.running(r, 3).ended(phase, 4) }
 		return []row{
 			{"it was already running", []app{there}, StageHealthy, "it was already running", nil},
+			{"it was already running, and never synced", []app{never(there)}, StageHealthy, "it was already running", nil},
 			{"it was already rolling out", []app{partly}, StageRollingOut, "-", func(p Progress) bool { return p.Ready == 1 && p.Total == 3 }},
 			{"it was already rolling out, and then ran", []app{partly, partly, there}, StageHealthy, "-", nil},
 			{"it was already there, and failing", []app{partly.health("Degraded"), partly.health("Degraded").later(time.Minute)}, StageDegraded, "-", nil},
@@ -78,11 +79,28 @@ func TestIdle(t *testing.T) {
 			{"the hard refresh shows it, and it is synced", []app{idle, a.done()}, StageHealthy, "-", nil},
 			{"a sync is queued", []app{idle, idle.compared(ours, "Synced", 9).queued("main")}, StageNoticed, "-", nil},
 			{"after an older sync ended", []app{sync("Succeeded", older), sync("Succeeded", older).compared(ours, "Synced", 9)}, StageNoEffect, "", nil},
+			{"after an older sync failed before it began", []app{resultless(sync("Error", older)), resultless(sync("Error", older)).compared(ours, "Synced", 9)}, StageNoEffect, "", nil},
+			{"after a sync before the push, of what Git has forgotten", []app{forgotten(idle), forgotten(idle).compared(ours, "Synced", 9)}, StageNoEffect, "", nil},
+			{"after a recorded sync of what Git does not know", []app{idle.recorded(a.at(unheard)), idle.recorded(a.at(unheard)).compared(ours, "Synced", 9)}, StageNoticed, "-", nil},
 			{"after an older sync failed", []app{sync("Error", older), sync("Error", older).compared(ours, "Synced", 9)}, StageNoEffect, "", nil},
 			{"after a sync of what Git does not know", []app{sync("Succeeded", unheard), sync("Succeeded", unheard).compared(ours, "Synced", 9)}, StageNoticed, "-", nil},
-			{"compared in part", []app{inPart(idle)}, map[bool]Stage{true: StageNoticed, false: StageNoticed}[len(a.Sources) == 2], "-", nil},
+			{"compared in part", []app{inPart(there)}, map[bool]Stage{true: StageNoticed, false: StageHealthy}[len(a.Sources) == 2], "", nil},
 		}
 	})
+}
+
+func resultless(a app) app { return a.operation(func(o *SyncOperation) { o.Result = nil }) }
+
+// forgotten has no revision that Git knows from before the push.
+func forgotten(a app) app {
+	a.History = []Deployment{{ID: 7, Revisions: a.at(unheard)}}
+	return a.operation(func(o *SyncOperation) { o.Requested, o.Result = a.at(unheard), a.at(unheard) })
+}
+
+// never has no trace of a sync.
+func never(a app) app {
+	a.Operation, a.History, a.HistoryID = nil, nil, -1
+	return a
 }
 
 // inPart has the last of several sources at the older commit.
@@ -120,7 +138,8 @@ func TestEverySourceMustHaveIt(t *testing.T) {
 	if p := watch(t, promotion(a)).see(half); p.Stage != StageHealthy || p.Note != "it was already running" {
 		t.Errorf("applied in part, in sync: %s, %s", p.Stage, p.Note)
 	}
-	if p := watch(t, promotion(a)).see(half.compared(ours, "OutOfSync", 14)); p.Stage != StageNoticed {
+	half = half.compared(ours, "OutOfSync", 14)
+	if p := watch(t, promotion(a)).see(half, half.recorded([]Revision{older, ours})); p.Stage != StageNoticed {
 		t.Errorf("applied in part, not in sync: %s", p.Stage)
 	}
 	torn := a

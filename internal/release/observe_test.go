@@ -126,6 +126,7 @@ func TestSyncing(t *testing.T) {
 			{"between two attempts", []app{retry}, StageSyncing, "retry 2: webhook down", nil},
 			{"between two attempts, compared since", []app{retry.compared(ours, "Synced", 9).health("Healthy").cluster(deployment("sha-2", 3))}, StageSyncing, "retry 2", nil},
 			{"a hook", []app{noticed.running(ours, 6).operation(func(o *SyncOperation) { o.Hooks = []string{"migrate"} })}, StageSyncing, "running hook migrate", nil},
+			{"running, after the tag was changed and changed back", []app{a.compared(newer, "OutOfSync", 20).recorded(a.at(changed)).running(newer, 21)}, StageSyncing, "-", nil},
 			{"queued after a dry run of it", []app{noticed.running(ours, 6).ended("Succeeded", 7).dry().requested(ours)}, StageSyncing, "-", nil},
 			{"queued again after a failure that was not ours", []app{noticed.running(older, 3).ended("Failed", 4).requested(ours)}, StageSyncing, "-", nil},
 		}

@@ -208,20 +208,22 @@ type memory struct {
 	rows    map[string][]byte
 	state   map[string]string // "pending", "done", "void"
 	err     error
-	hold    chan struct{}    // Accept waits for it, deaf to its context
-	entered chan string      // told of each Accept, if not nil
-	voided  map[string]int   // how often
-	before  func(key string) // called by Accept, if not nil
+	hold    chan struct{}   // Accept waits for it, deaf to its context
+	entered chan string     // told of each Accept, if not nil
+	running map[string]bool // keys that Accept has not returned for
+	early   bool            // Void was called while Accept was running
 }
 
 func newMemory() *memory {
-	return &memory{rows: map[string][]byte{}, state: map[string]string{}, voided: map[string]int{}}
+	return &memory{rows: map[string][]byte{}, state: map[string]string{}, running: map[string]bool{}}
 }
 
 func (m *memory) Accept(_ context.Context, key string, payload []byte) (bool, error) {
 	m.mu.Lock()
 	hold, entered, err := m.hold, m.entered, m.err
+	m.running[key] = true
 	m.mu.Unlock()
+	defer m.set(func(m *memory) { m.running[key] = false })
 	if entered != nil {
 		entered <- key
 	}
@@ -244,7 +246,7 @@ func (m *memory) Void(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state[key] = "void"
-	m.voided[key]++
+	m.early = m.early || m.running[key]
 	return nil
 }
 

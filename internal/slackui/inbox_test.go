@@ -186,6 +186,11 @@ func TestSlowStoreIsNotAccepted(t *testing.T) {
 	b.notAccepted(ack)
 	close(b.inbox.hold) // it is stored now, too late
 	b.until("it is void", func() bool { return b.inbox.count("void") == 1 })
+	b.inbox.set(func(m *memory) {
+		if m.early {
+			t.Error("voided before the inbox was done with it: what is stored after that would be worked on")
+		}
+	})
 	b.inbox.set(func(m *memory) { m.hold = nil })
 	again, err := b.Redeliver(b.ctx(), ack.Envelope)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,9 @@ type identity struct {
 	User string // the bot's user id
 	Bot  string // the bot's id, as its messages carry it
 	Name string
+	// Scopes are what the token may be used for, comma-separated; "" if Slack
+	// did not say.
+	Scopes string
 }
 
 // self keeps the identity once it is known.
@@ -78,7 +83,10 @@ func (u *UI) authTest(ctx context.Context) (identity, error) {
 			return identity{}, errScopes(lacking)
 		}
 	}
-	found := identity{Team: answer.TeamID, User: answer.UserID, Bot: answer.BotID, Name: answer.User}
+	found := identity{
+		Team: answer.TeamID, User: answer.UserID, Bot: answer.BotID, Name: answer.User,
+		Scopes: answer.Header.Get("X-OAuth-Scopes"),
+	}
 	u.self.mu.Lock()
 	u.self.known = found
 	u.self.mu.Unlock()
@@ -91,6 +99,7 @@ func (u *UI) signIn(ctx context.Context) error {
 	for pause := u.times.pause; ; pause = min(2*pause, 30*time.Second) {
 		err := u.checkToken(ctx)
 		if err == nil {
+			u.regret(ctx)
 			return nil
 		}
 		if no := fatalToken(err); no != nil {
@@ -100,6 +109,17 @@ func (u *UI) signIn(ctx context.Context) error {
 		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}
+	}
+}
+
+// regret logs what is done in a poorer way for want of a scope.
+func (u *UI) regret(ctx context.Context) {
+	me, err := u.me(ctx)
+	if err != nil || me.Scopes == "" {
+		return
+	}
+	for _, scope := range missing(me.Scopes, slices.Sorted(maps.Keys(wantedScopes))...) {
+		u.log.WarnContext(ctx, "the app lacks a scope", "scope", scope, "so", wantedScopes[scope])
 	}
 }
 

@@ -103,13 +103,29 @@ func TestScopesAreCheckedBeforeAnythingIsDone(t *testing.T) {
 			},
 		})
 		b.cfg.APIURL, b.cfg.Groups = front.URL+"/api/", row.groups
-		_, err := b.ready().authTest(t.Context())
+		u := b.ready()
+		_, err := u.authTest(t.Context())
+		u.regret(t.Context())
 		front.Close()
 		if row.lacks == "" && err != nil || row.lacks != "" && (err == nil || !strings.Contains(err.Error(), "add "+row.lacks+" to")) {
 			t.Errorf("scopes %q: %v, want %q to be missing", row.scopes, err, row.lacks)
 		}
 		if lacking, fatal := errors.AsType[errScopes](fatalToken(err)); row.lacks != "" && !fatal {
 			t.Errorf("scopes %q: %v is not fatal", row.scopes, lacking)
+		}
+	}
+}
+
+func TestPoorerScopesAreNamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sandbox.Options{})
+	u := b.ready()
+	u.self.known = identity{Team: "T", Scopes: "commands,chat:write,users:read,channels:history,groups:history,chat:write.public"}
+	u.regret(t.Context())
+	log := b.log.String()
+	for scope, named := range map[string]bool{"channels:read": true, "groups:read": true, "channels:history": false, "chat:write.public": false} {
+		if strings.Contains(log, `"scope":"`+scope+`"`) != named {
+			t.Errorf("scope %s is named: %v, want %v:\n%s", scope, !named, named, log)
 		}
 	}
 }

@@ -128,7 +128,9 @@ func TestStoredFormIsStillUnderstood(t *testing.T) {
 	d := json.NewDecoder(f)
 	d.DisallowUnknownFields()
 	var op release.Operation
-	must(t, d.Decode(&op))
+	if err := d.Decode(&op); err != nil {
+		t.Errorf("%v: stored operations would lose it; where that is meant, run with -update", err)
+	}
 }
 
 func TestBeginOnce(t *testing.T) {

@@ -203,6 +203,22 @@ func TestOpenedByManyAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// A process that writes to the file just then keeps it from getting its
+// write-ahead log, and must be waited for.
+func TestOpenWaits(t *testing.T) {
+	path := file(t)
+	_, err := other(t, path).Exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied BIGINT NOT NULL)`)
+	must(t, err)
+	unlock := lock(t, path)
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if _, err := Open(ctx, path); err == nil || ctx.Err() == nil {
+		t.Errorf("Open = %v, and the context %v", err, ctx.Err())
+	}
+	unlock()
+	open(t, path)
+}
+
 func TestMigrate(t *testing.T) {
 	s := open(t, file(t)) // at version 1
 	to := func(migrations ...string) error {
@@ -259,6 +275,23 @@ func TestReady(t *testing.T) {
 	if err := s.Ready(t.Context()); err == nil {
 		t.Error("a closed store is ready")
 	}
+}
+
+func TestWriteSaysWhyItWasRolledBack(t *testing.T) {
+	s := open(t, file(t))
+	ctx, stop := context.WithCancel(t.Context())
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		stop()
+		for {
+			if _, err := tx.Exec(`SELECT 1`); errors.Is(err, sql.ErrTxDone) {
+				return nil
+			}
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error: %v", err)
+	}
+	must(t, s.Ready(t.Context()))
 }
 
 func TestFullDisk(t *testing.T) {

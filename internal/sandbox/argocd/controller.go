@@ -71,7 +71,7 @@ func (w *world) compare(ctx context.Context, a *instance, commit string, problem
 		status := &next.Status
 		w.condition(status, v1alpha1.ApplicationConditionComparisonError, comparisonError(problem))
 		w.condition(status, v1alpha1.ApplicationConditionSyncError, syncError)
-		if at != nil || status.ReconciledAt == nil {
+		if at != nil {
 			status.ReconciledAt = at
 		}
 		status.Sync, status.Resources = sync, found.resources

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apiclient/application"
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -36,6 +37,7 @@ func TestDriftIsSeenWithoutAComparisonWithGitAndASyncRepairsIt(t *testing.T) {
 	b := newBench(t, Options{})
 	b.server.Add(dev("shop"))
 	before := b.get("web-shop-dev")
+	b.hurry(time.Minute) // or all of this happens in one second
 	if err := b.server.Drift("web-shop-dev"); err != nil {
 		t.Fatal(err)
 	}

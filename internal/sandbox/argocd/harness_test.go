@@ -154,6 +154,13 @@ func (b *bench) wait(name, what string, ok func(v1alpha1.Application) bool) {
 	}
 }
 
+// hurry moves the cluster's clock on.
+func (b *bench) hurry(by time.Duration) {
+	b.server.world.mu.Lock()
+	defer b.server.world.mu.Unlock()
+	b.server.world.hurried += by
+}
+
 // events is a Watch from which events are read with a deadline.
 type events struct {
 	b      *bench

@@ -64,6 +64,7 @@ type Host struct {
 	server *http.Server
 	cgi    cgi.Handler
 	closed chan struct{}
+	once   sync.Once
 	work   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -107,11 +108,14 @@ func Start(dir, token string) (*Host, error) {
 // URL is where a repository, such as "web-core.git", is served.
 func (h *Host) URL(repo string) string { return "http://" + h.addr + "/" + repo }
 
-// Close ends every connection and waits for the requests to end.
+// Close ends every connection and waits for the requests to end. It may be
+// called again.
 func (h *Host) Close() error {
-	h.mu.Lock()
-	close(h.closed)
-	h.mu.Unlock()
+	h.once.Do(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		close(h.closed)
+	})
 	err := h.server.Close()
 	h.work.Wait()
 	return err

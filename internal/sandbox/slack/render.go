@@ -177,7 +177,7 @@ func (d *drawing) buttons(elements []map[string]any) string {
 		b := buttonOf(e)
 		face := "[ " + emoji(b.Label)
 		if b.URL != "" {
-			face += " ↗"
+			face = strings.TrimSuffix(face, " ↗") + " ↗"
 		}
 		drawn = append(drawn, d.ink.button(face+" ]", b.Style))
 	}

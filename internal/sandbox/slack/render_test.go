@@ -58,6 +58,7 @@ func TestRenderText(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"plain", "plain"},
 		{"*bold* and *more*, 2*3*4", "bold and more, 2*3*4"},
+		{"*a* *b* *c*", "a b c"},
 		{"_it_ ~no~ a_b_c", "it ~no~ a_b_c"},
 		{"`a*b*c` `<@U1>`", "`a*b*c` `@ana`"},
 		{"a ` alone *b*", "a ` alone b"},

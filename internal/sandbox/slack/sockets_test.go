@@ -42,15 +42,18 @@ func TestSocketURLWorksOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	late := socketURL(t, s)
-	c.t = c.t.Add(31 * time.Second)
-	for name, url := range map[string]string{"used": used, "expired": late, "made up": strings.Replace(late, "ticket=", "ticket=x", 1)} {
-		conn, _, err := websocket.DefaultDialer.DialContext(within(t), url, nil)
-		if err == nil {
+	refused := func(name, url string) {
+		t.Helper()
+		if conn, _, err := websocket.DefaultDialer.DialContext(within(t), url, nil); err == nil {
 			conn.Close()
 			t.Errorf("a URL that is %s was accepted", name)
 		}
 	}
+	refused("used", used)
+	late := socketURL(t, s)
+	refused("made up", strings.Replace(late, "ticket=", "ticket=x", 1))
+	c.t = c.t.Add(31 * time.Second)
+	refused("expired", late)
 }
 
 func TestEleventhSocketIsTurnedAway(t *testing.T) {
@@ -209,6 +212,27 @@ func TestAckOnAnotherSocket(t *testing.T) {
 	}
 	if err := <-done; !errors.Is(err, ErrOperationTimeout) {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// TestSameEnvelopeAfterATimeout: an acknowledgement is for who waits now, not
+// for who gave up.
+func TestSameEnvelopeAfterATimeout(t *testing.T) {
+	s := start(t, Options{AckTimeout: 200 * time.Millisecond})
+	c := dial(t, s)
+	e := Envelope{ID: "e1", Type: "interactive", Payload: mustJSON("x")}
+	if _, err := s.Deliver(within(t), e); !errors.Is(err, ErrOperationTimeout) {
+		t.Fatalf("err = %v", err)
+	}
+	c.next()
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Deliver(t.Context(), e)
+		done <- err
+	}()
+	c.ack(c.next(), "")
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

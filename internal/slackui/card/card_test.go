@@ -87,7 +87,7 @@ func TestUnchangedStateGivesTheSameCard(t *testing.T) {
 	op := crashing(promotion(writing, committed, syncing, rolling, degraded))
 	one := encode(t, printer().Operation(op))
 	op.Progress.Seq += 5
-	op.Progress.Memory.Idle = 3
+	op.Progress.Memory.Refreshes = 3
 	op.Lease.Owner = "another"
 	if two := encode(t, printer().Operation(op)); string(one) != string(two) {
 		t.Error("the card changes with what people cannot see")

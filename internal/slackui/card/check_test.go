@@ -2,7 +2,6 @@ package card
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -155,6 +154,6 @@ func (c *checker) rich(e map[string]any) {
 			c.total += utf8.RuneCountInString(s)
 		})
 	default:
-		c.t.Error(fmt.Sprintf("rich_text element %v", e["type"]))
+		c.t.Errorf("rich_text element %v", e["type"])
 	}
 }
