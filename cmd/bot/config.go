@@ -41,6 +41,8 @@ type config struct {
 	AutoPromote  []any `yaml:"auto_promote"`
 
 	Secrets secrets `yaml:"-"`
+
+	editGap time.Duration // least time between two edits of a message; 0 for the default
 }
 
 // defaultConfig has the value of every key that a file may leave out. What

@@ -44,7 +44,7 @@ func (c config) slackui(log *slog.Logger) slackui.Config {
 	}
 	return slackui.Config{
 		APIURL: c.Slack.APIURL, BotToken: c.Secrets.SlackBot.loaded(), AppToken: c.Secrets.SlackApp.loaded(),
-		Channel: c.Slack.Channel, Groups: groups,
+		Channel: c.Slack.Channel, Groups: groups, EditGap: c.editGap,
 		Links: slackui.Links{Repository: c.Git.URL, ArgoCD: c.ArgoCD.WebURL, Namespace: "argocd"}, Log: log,
 	}
 }

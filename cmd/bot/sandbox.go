@@ -46,7 +46,7 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	tty := isTerminal(out)
-	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, apps: sandboxApps, annotated: []string{"landing"}, slack: slack.Options{Color: tty}, log: log})
+	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, apps: sandboxApps, slack: slack.Options{Color: tty}, log: log})
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,7 @@ func (w *world) stage(ctx context.Context) error {
 	if err := until(bounded(ctx, time.Minute), func() bool { return w.argo.State("web-docs-dev").Health == "Healthy" }); err != nil {
 		return fmt.Errorf("waiting for the seeded apps: %w", err)
 	}
+	w.track("landing")
 	if err := w.argo.GoHot("landing"); err != nil {
 		return err
 	}

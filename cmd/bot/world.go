@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/synestra/promoter/internal/sandbox/argocd"
@@ -76,7 +75,7 @@ func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err er
 		return w, fmt.Errorf("starting Argo CD's stand-in: %w", err)
 	}
 	for _, app := range o.apps {
-		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "dev", AutoSync: true, Replicas: 2, AnnotationTracking: slices.Contains(o.annotated, app.Name)})
+		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "dev", AutoSync: true, Replicas: 2})
 		w.argo.Add(argocd.AppSpec{App: app.Name, Environment: "prod", AutoSync: true, SelfHeal: true, Replicas: 4})
 	}
 	o.slack.BotToken, o.slack.AppToken, o.slack.Log = worldBotToken, worldAppToken, o.log
@@ -88,6 +87,12 @@ func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err er
 	w.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana}})
 	w.slack.AddChannel(slack.Channel{ID: releases, Name: "releases", BotIsMember: true})
 	return w, nil
+}
+
+// track makes the app's dev know its resources by annotation, as Argo CD 3 does:
+// it then never prunes the clone of a live session.
+func (w *world) track(app string) {
+	w.argo.Add(argocd.AppSpec{App: app, Environment: "dev", AutoSync: true, Replicas: 2, AnnotationTracking: true})
 }
 
 // config is the bot's configuration for this world, as a file would have it.

@@ -120,7 +120,7 @@ func (c *carrier) write(ctx context.Context) {
 		case errors.As(err, &no):
 			c.enter(ctx, release.StageRefused, no.Say, nil)
 			return
-		case errors.Is(err, release.ErrWriteRejected):
+		case errors.Is(err, release.ErrWriteRejected), errors.Is(err, release.ErrUnauthorized) && !unsure:
 			c.log.WarnContext(ctx, "push refused", "err", err)
 			c.enter(ctx, release.StageFailedToWrite, "", &release.Cause{Summary: release.Plain(err.Error())})
 			return

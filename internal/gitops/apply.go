@@ -37,7 +37,7 @@ type result struct {
 // error, returns the commit that the branch already has and pushes nothing.
 //
 // Errors: a [*release.Refusal] and a [*Rejected] mean that the branch does not
-// have the change. With [ErrUnknown] that could not be told. Any other error
+// have the change. With [release.ErrOutcomeUnknown] that could not be told. Any other error
 // means that it does not have it, and that trying again may help.
 func (r *Repo) Apply(ctx context.Context, c release.Change) (release.Revision, error) {
 	base, err := r.checkChange(c)
@@ -48,9 +48,9 @@ func (r *Repo) Apply(ctx context.Context, c release.Change) (release.Revision, e
 	select {
 	case r.queue <- e:
 	case <-ctx.Done():
-		return "", fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx))
+		return "", fmt.Errorf("%w: %w", release.ErrOutcomeUnknown, context.Cause(ctx))
 	case <-r.closed.Done():
-		return "", fmt.Errorf("%w: the repository is closed", ErrUnknown)
+		return "", fmt.Errorf("%w: the repository is closed", release.ErrOutcomeUnknown)
 	}
 	select {
 	case got := <-e.done:
@@ -61,7 +61,7 @@ func (r *Repo) Apply(ctx context.Context, c release.Change) (release.Revision, e
 	case got := <-e.done:
 		return got.revision()
 	default:
-		return "", fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx))
+		return "", fmt.Errorf("%w: %w", release.ErrOutcomeUnknown, context.Cause(ctx))
 	}
 }
 
@@ -112,7 +112,7 @@ func (e *edit) settle(commit plumbing.Hash, err error) { e.done <- result{commit
 // that no push of it is still on its way, the outcome is unknown.
 func (e *edit) fail(err error) {
 	if !e.searched || !e.doubt.IsZero() {
-		err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		err = fmt.Errorf("%w: %w", release.ErrOutcomeUnknown, err)
 	}
 	e.settle(plumbing.ZeroHash, err)
 }

@@ -11,16 +11,9 @@ import (
 )
 
 var (
-	// ErrUnauthorized is in the chain of errors that come from a missing, wrong
-	// or too weak credential. The text says which one to check.
-	ErrUnauthorized = errors.New("not authorized by the Git host")
 	// ErrNotFound is in the chain where the repository or the branch does not
 	// exist, or the credential may not see it.
-	ErrNotFound = errors.New("not found on the Git host")
-	// ErrUnknown is in the chain where it could not be told whether a change is
-	// in the branch. Applying the same change again finds out, and is safe.
-	ErrUnknown = errors.New("outcome unknown")
-
+	ErrNotFound  = errors.New("not found on the Git host")
 	errTooLarge  = errors.New("the answer is too large")
 	errTooFar    = fmt.Errorf("more than %d commits lie between", maxCommits)
 	errNoFilters = errors.New("the host has no object filters")
@@ -34,6 +27,9 @@ type Rejected struct {
 }
 
 func (e *Rejected) Error() string { return "the Git host refused the push: " + e.Reason }
+
+// Is makes it one of the errors that other rooms know.
+func (e *Rejected) Is(target error) bool { return target == release.ErrWriteRejected }
 
 // hostError is an error that the host put into words.
 type hostError struct{ text string }
@@ -66,7 +62,7 @@ func (e *statusError) Error() string {
 func (e *statusError) Is(target error) bool {
 	switch e.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return target == ErrUnauthorized
+		return target == release.ErrUnauthorized
 	case http.StatusNotFound:
 		return target == ErrNotFound
 	}

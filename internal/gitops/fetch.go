@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/synestra/promoter/internal/release"
 )
 
 // filtering is which object filters a host lets us use. Hosts differ: GitHub
@@ -113,7 +115,7 @@ func filterRefused(err error) bool {
 	switch {
 	case errors.Is(err, errNoFilters), errors.Is(err, errTruncated), errors.As(err, &said):
 		return true
-	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrNotFound):
+	case errors.Is(err, release.ErrUnauthorized), errors.Is(err, ErrNotFound):
 		return false
 	}
 	return errors.As(err, &status) && status.final()

@@ -49,7 +49,7 @@ func TestWrongTokenSaysWhichToCheck(t *testing.T) {
 	h.SetToken("another")
 	h.ResetCounts()
 	_, err := r.Apply(t.Context(), promotion(l, "01A"))
-	if !errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "GIT_TOKEN") {
+	if !errors.Is(err, release.ErrUnauthorized) || errors.Is(err, release.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "GIT_TOKEN") {
 		t.Errorf("got %v", err)
 	}
 	if n := pushes(h); n != 2 {
@@ -59,11 +59,11 @@ func TestWrongTokenSaysWhichToCheck(t *testing.T) {
 		t.Errorf("the token is in %q or %q", err, log.String())
 	}
 	_, err = r.Layers(t.Context(), "synestra-io")
-	if !errors.Is(err, ErrUnauthorized) {
+	if !errors.Is(err, release.ErrUnauthorized) {
 		t.Errorf("reading: %v", err)
 	}
 	// A new process cannot tell whether an earlier one got the change in.
-	if _, err := open(t, h).Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, ErrUnknown) || !errors.Is(err, ErrUnauthorized) {
+	if _, err := open(t, h).Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, release.ErrOutcomeUnknown) || !errors.Is(err, release.ErrUnauthorized) {
 		t.Errorf("a new process: %v", err)
 	}
 }
@@ -153,12 +153,12 @@ func TestHangingHost(t *testing.T) {
 	if _, err := hasty.Layers(t.Context(), "synestra-io"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("reading: %v", err)
 	}
-	if _, err := hasty.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := hasty.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, release.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("writing, host's deadline: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := patient.Apply(ctx, promotion(l, "01A")); !errors.Is(err, ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := patient.Apply(ctx, promotion(l, "01A")); !errors.Is(err, release.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("writing, caller's deadline: %v", err)
 	}
 	// When the host is well again the same change is written, once.
@@ -189,10 +189,10 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := <-done; !errors.Is(err, ErrUnknown) {
+	if err := <-done; !errors.Is(err, release.ErrOutcomeUnknown) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := r.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, ErrUnknown) {
+	if _, err := r.Apply(t.Context(), promotion(l, "01A")); !errors.Is(err, release.ErrOutcomeUnknown) {
 		t.Errorf("after closing: %v", err)
 	}
 }

@@ -171,7 +171,7 @@ func FuzzAnswers(f *testing.F) {
 }
 
 func TestErrorsNameWhatToCheck(t *testing.T) {
-	for status, want := range map[int]error{401: ErrUnauthorized, 403: ErrUnauthorized, 404: ErrNotFound} {
+	for status, want := range map[int]error{401: release.ErrUnauthorized, 403: release.ErrUnauthorized, 404: ErrNotFound} {
 		if err := error(&statusError{status: status}); !errors.Is(err, want) || !strings.Contains(err.Error(), "check") {
 			t.Errorf("%d: %v", status, err)
 		}

@@ -104,14 +104,12 @@ func (r *Repo) push(ctx context.Context, b *batch) (plumbing.Hash, []*edit) {
 		failAll(b.edits, err)
 		return b.tip, nil
 	}
-	if err == nil {
-		err = &Rejected{v.reason}
-	} else if !neverSent(err) {
+	if err != nil && !neverSent(err) {
 		for _, e := range b.edits {
 			e.doubt = b.tip
 		}
 	}
-	now, asking := r.whereNow(ctx, b.tip, err)
+	now, asking := r.whereNow(ctx, b.tip, err == nil)
 	switch {
 	case asking != nil:
 		failAll(b.edits, errors.Join(err, asking))
@@ -119,15 +117,15 @@ func (r *Repo) push(ctx context.Context, b *batch) (plumbing.Hash, []*edit) {
 	case now != b.tip:
 		return now, r.lostRace(ctx, b.edits)
 	}
-	return now, r.unmoved(ctx, b.edits, err)
+	return now, r.unmoved(ctx, b.edits, v, err)
 }
 
 // whereNow asks where the branch is after a push that did not succeed. A rival
 // whose push holds the ref's lock makes ours fail a moment before the branch
 // moves, so after a refusal it is asked twice before the branch counts as unmoved.
-func (r *Repo) whereNow(ctx context.Context, old plumbing.Hash, why error) (plumbing.Hash, error) {
+func (r *Repo) whereNow(ctx context.Context, old plumbing.Hash, refused bool) (plumbing.Hash, error) {
 	now, err := r.sync(ctx)
-	if rejected := (*Rejected)(nil); err != nil || now != old || !errors.As(why, &rejected) {
+	if err != nil || now != old || !refused {
 		return now, err
 	}
 	pause(ctx, leastPause, mostPause)
@@ -152,17 +150,17 @@ func (r *Repo) lostRace(ctx context.Context, edits []*edit) []*edit {
 	return again
 }
 
-// unmoved deals with a failed push that left the branch where it was.
-func (r *Repo) unmoved(ctx context.Context, edits []*edit, why error) []*edit {
-	rejected := (*Rejected)(nil)
-	final := errors.As(why, &rejected)
+// unmoved deals with a push that left the branch where it was: refused, or
+// without a verdict if there is an error.
+func (r *Repo) unmoved(ctx context.Context, edits []*edit, v verdict, err error) []*edit {
+	final := err == nil
 	for _, e := range edits {
 		// An earlier push without a verdict may hold the lock that this one met.
 		final = final && e.doubt.IsZero()
 	}
 	switch {
 	case final && len(edits) == 1:
-		edits[0].settle(plumbing.ZeroHash, rejected)
+		edits[0].settle(plumbing.ZeroHash, &Rejected{v.reason})
 		return nil
 	case final:
 		// One bad edit must not sink the rest.
@@ -171,15 +169,18 @@ func (r *Repo) unmoved(ctx context.Context, edits []*edit, why error) []*edit {
 		}
 		return nil
 	}
+	if err == nil {
+		err = &hostError{v.reason}
+	}
 	again := edits[:0]
 	for _, e := range edits {
 		if e.failures++; e.failures >= maxFailures {
-			e.fail(why)
+			e.fail(err)
 			continue
 		}
 		again = append(again, e)
 	}
-	r.log.WarnContext(ctx, "no verdict on a push", slog.Any("error", why), slog.Int("edits", len(again)))
+	r.log.WarnContext(ctx, "no verdict on a push", slog.Any("error", err), slog.Int("edits", len(again)))
 	pause(ctx, leastPause, mostPause)
 	return again
 }

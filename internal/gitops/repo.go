@@ -101,7 +101,7 @@ func Open(cfg Config) (*Repo, error) {
 }
 
 // Close ends the writer and waits for it. A change that was being applied ends
-// with [ErrUnknown].
+// with [release.ErrOutcomeUnknown].
 func (r *Repo) Close() error {
 	r.stop()
 	r.writer.Wait()

@@ -15,6 +15,8 @@ var (
 	// ErrOutcomeUnknown: a write may or may not have landed. Asking again with
 	// the same Change is safe and finds out.
 	ErrOutcomeUnknown = errors.New("whether the write landed is not known")
+	// ErrUnauthorized: the Git host does not accept the bot's credential.
+	ErrUnauthorized = errors.New("not authorized by the Git host")
 	// ErrWriteRejected: the Git host took the push and refused it (a hook, a
 	// protected branch). The error's text is the host's reason.
 	ErrWriteRejected = errors.New("the Git host refused the push")

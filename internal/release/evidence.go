@@ -98,8 +98,7 @@ func (l Look) knowsSyncsSince(b Baseline) bool {
 // for: our effect is a sync that is newer than the baseline.
 func weighSync(op Operation, s Snapshot) evidence {
 	last := s.Operation
-	e := evidence{compared: true}
-	e.requested = s.Requested != nil || begun(op.Baseline, last) && running(last)
+	e := evidence{compared: true, requested: s.Busy()}
 	e.ended = begun(op.Baseline, last) && !running(last) && !last.DryRun
 	e.applied = e.ended && last.Phase == "Succeeded" || s.HistoryID > op.Baseline.HistoryID
 	return e

@@ -175,10 +175,10 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 		}
 		return v, wants
 	}
-	if !m.Hard {
+	m.Idle++
+	if m.Idle == 1 {
 		// A path filter can make an Application look Synced although only a
 		// hard refresh shows the difference (argo-cd#27727).
-		m.Hard = true
 		return verdict{stage: StageNoticed, note: waitNote(look.Snapshot, op.Baseline, *m, e)}, Wants{Hard: true}
 	}
 	why := "a path filter leaves the layer out, or the chart does not use it"

@@ -141,7 +141,7 @@ func TestUnknownIsNeverFurther(t *testing.T) {
 	for range 10000 {
 		sources := shapes[one(d, "single", "twice", "among strangers")]
 		op := promotion(before(sources))
-		op.Progress.Memory.Hard = d.IntN(2) == 0
+		op.Progress.Memory.Idle = d.IntN(2)
 		a := d.app(sources)
 		if o := a.Operation; o != nil && o.StartedAt == op.Baseline.StartedAt {
 			a.Operation = before(sources).Operation // nothing can have had our commit by then

@@ -69,7 +69,7 @@ func TestIdle(t *testing.T) {
 			{"it was already rolling out, and then ran", []app{partly, partly, there}, StageHealthy, "-", nil},
 			{"it was already there, and failing", []app{partly.health("Degraded"), partly.health("Degraded").later(time.Minute)}, StageDegraded, "-", nil},
 			{"it was already there, and was rolled back", []app{partly, partly.running(older, 30).ended("Succeeded", 31)}, StageSuperseded, "0a0a0a0", nil},
-			{"one comparison is not enough", []app{idle}, StageNoticed, "-", func(p Progress) bool { return p.Memory.Hard }},
+			{"one comparison is not enough", []app{idle}, StageNoticed, "-", func(p Progress) bool { return p.Memory.Idle == 1 }},
 			{"the same comparison twice is one", []app{idle, idle.later(time.Minute)}, StageNoticed, "-", nil},
 			{"nothing to do after a hard refresh either", []app{idle, idle.compared(ours, "Synced", 9)}, StageNoEffect, "path filter", nil},
 			{"nothing to do for a newer commit either", []app{idle, idle.compared(newer, "Synced", 9)}, StageNoEffect, "path filter", nil},
@@ -137,6 +137,9 @@ func TestEverySourceMustHaveIt(t *testing.T) {
 	// In sync all the same: what runs decides.
 	if p := watch(t, promotion(a)).see(half); p.Stage != StageHealthy || p.Note != "it was already running" {
 		t.Errorf("applied in part, in sync: %s, %s", p.Stage, p.Note)
+	}
+	if p := watch(t, promotion(a)).see(half.compared(older, "Synced", 5)); p.Stage != StageNoticed {
+		t.Errorf("applied in part, not compared: %s", p.Stage)
 	}
 	half = half.compared(ours, "OutOfSync", 14)
 	if p := watch(t, promotion(a)).see(half, half.recorded([]Revision{older, ours})); p.Stage != StageNoticed {
@@ -220,6 +223,23 @@ func TestPermanentDrift(t *testing.T) {
 	}
 	if p := w.see(drifting(18, "Synced")); p.Stage != StageHealthy || !strings.Contains(p.Note, "other resources are OutOfSync: ConfigMap a") {
 		t.Errorf("after three comparisons: %s, %q", p.Stage, p.Note)
+	}
+}
+
+// Only OutOfSync after the sync is drift that lasts.
+func TestWhatIsNoDrift(t *testing.T) {
+	a := before(shapes["single"])
+	w := watch(t, promotion(a))
+	for i := range 4 {
+		w.see(a.compared(ours, "OutOfSync", 5+i))
+	}
+	for i := range 4 {
+		w.see(a.applied().compared(ours, "Synced", 13+i))
+	}
+	drifting := a.done().compared(ours, "OutOfSync", 20)
+	drifting.Resources = []Resource{{Kind: "Deployment", Name: "shop", Status: "Synced"}}
+	if p := w.see(drifting); p.Stage != StageRollingOut || p.Memory.Drifts != 1 {
+		t.Errorf("%+v", p)
 	}
 }
 

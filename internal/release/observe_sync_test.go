@@ -50,6 +50,8 @@ func TestSyncOnly(t *testing.T) {
 			{"not begun, and compared meanwhile", []app{a.compared(older, "Synced", 5).pruned(), a.compared(older, "Synced", 6).pruned()}, StageSyncing, "not begun", nil},
 			{"queued", []app{a.queued(older)}, StageSyncing, "-", nil},
 			{"running", []app{running}, StageSyncing, "-", nil},
+			{"running, and no longer queued", []app{unqueued(running)}, StageSyncing, "-", nil},
+			{"succeeded, and not recorded", []app{unrecorded(synced.pruned())}, StageHealthy, "-", nil},
 			{"failed", []app{failed}, StageSyncFailed, "-", func(p Progress) bool { return p.Cause.Summary == "denied" }},
 			{"a dry run failed", []app{failed.dry()}, StageSyncing, "", nil},
 			{"a dry run succeeded", []app{succeeded.compared(older, "Synced", 13).pruned().dry()}, StageSyncing, "", nil},
@@ -71,6 +73,11 @@ func TestSyncOnly(t *testing.T) {
 	}
 }
 
+func unqueued(a app) app { a.Requested = nil; return a }
+
+// unrecorded is as under revisionHistoryLimit: 0.
+func unrecorded(a app) app { a.History, a.HistoryID = nil, 7; return a }
+
 // Pruning takes a moment: a clone that is being removed is no standing session.
 func TestPruningTakesTime(t *testing.T) {
 	a := dev("label")
@@ -85,6 +92,15 @@ func TestPruningTakesTime(t *testing.T) {
 	}
 	if p := w.see(synced(14)); p.Stage != StageStillHot {
 		t.Errorf("after three comparisons: %s", p.Stage)
+	}
+}
+
+// A comparison from before the sync can bear the second in which it ended.
+func TestTheBaselinesComparisonIsNoDrift(t *testing.T) {
+	a := dev("label")
+	w := watch(t, resetting(a))
+	if p := w.see(a.running(older, 0).ended("Succeeded", 0)); p.Stage != StageRollingOut || p.Memory.Drifts != 0 {
+		t.Errorf("%+v", p)
 	}
 }
 

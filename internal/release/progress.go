@@ -52,7 +52,7 @@ type Memory struct {
 	MovedAt      time.Time // when anything last moved
 	Reconciled   string    // reconciledAt of the last comparison of our commit
 	Drifts       int       // comparisons after the sync that still found it OutOfSync
-	Hard         bool      // a hard refresh has been asked for
+	Idle         int       // comparisons of our commit that led to nothing; after the first, a hard refresh is asked for
 	Refreshes    int       // refreshes asked for in this stage
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -57,25 +59,44 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// TestHangEndsWithTheServer: Close does not wait for the client, and closing is
-// no answer. Which of the two the client would see is a race, hence the repeats.
+// TestHangEndsWithTheServer: Close does not wait for the client.
 func TestHangEndsWithTheServer(t *testing.T) {
-	for range 20 {
-		s := start(t, Options{})
-		s.FailNext("chat.update", 1, Fault{Hang: true})
-		failed := make(chan error, 1)
-		req := formRequest(t, s, "chat.update")
-		go func() {
-			_, err := send(t, req)
-			failed <- err
-		}()
-		if err := s.Wait(within(t), func() bool { return s.Calls("chat.update") == 1 }); err != nil {
+	s := start(t, Options{})
+	s.FailNext("chat.update", 1, Fault{Hang: true})
+	failed := make(chan error, 1)
+	req := formRequest(t, s, "chat.update")
+	go func() {
+		_, err := send(t, req)
+		failed <- err
+	}()
+	if err := s.Wait(within(t), func() bool { return s.Calls("chat.update") == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := <-failed; err == nil {
+		t.Error("the call was answered")
+	}
+}
+
+// TestFaultsEndWithoutAnAnswer: a handler that merely returns would answer 200.
+func TestFaultsEndWithoutAnAnswer(t *testing.T) {
+	s := start(t, Options{})
+	for _, f := range []Fault{{Hang: true}, {Delay: time.Hour}} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			over, cancel := context.WithCancel(r.Context())
+			cancel()
+			if s.before(over, w, f) {
+				t.Errorf("%+v: the work would be done", f)
+			}
+		}))
+		req, err := http.NewRequestWithContext(within(t), http.MethodPost, srv.URL, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		s.Close()
-		if err := <-failed; err == nil {
-			t.Error("the call was answered")
+		if a, err := send(t, req); err == nil {
+			t.Errorf("%+v: answer %v", f, a.body)
 		}
+		srv.Close()
 	}
 }
 

@@ -134,10 +134,11 @@ func TestNoSocket(t *testing.T) {
 	}
 }
 
-// TestRedelivery lets one socket sleep: the retry goes to the other one, in
-// another envelope with the same trigger.
+// TestRedelivery lets one socket sleep: the retry goes to the other one, even
+// if it is not its turn, in another envelope with the same trigger.
 func TestRedelivery(t *testing.T) {
-	s := start(t, Options{AckTimeout: 50 * time.Millisecond})
+	t.Parallel()
+	s := start(t, Options{AckTimeout: time.Second})
 	one, other := dial(t, s), dial(t, s)
 	type result struct {
 		ack Ack
@@ -154,6 +155,15 @@ func TestRedelivery(t *testing.T) {
 	case first = <-one.in:
 	case first = <-other.in:
 		awake = one
+	}
+	between := make(chan error, 1)
+	go func() {
+		_, err := s.Deliver(t.Context(), Envelope{Type: "interactive", Payload: mustJSON("x")})
+		between <- err
+	}()
+	awake.ack(awake.next(), "")
+	if err := <-between; err != nil {
+		t.Fatal(err)
 	}
 	second = awake.next()
 	awake.ack(second, "")
@@ -218,7 +228,8 @@ func TestAckOnAnotherSocket(t *testing.T) {
 // TestSameEnvelopeAfterATimeout: an acknowledgement is for who waits now, not
 // for who gave up.
 func TestSameEnvelopeAfterATimeout(t *testing.T) {
-	s := start(t, Options{AckTimeout: 200 * time.Millisecond})
+	t.Parallel()
+	s := start(t, Options{AckTimeout: time.Second})
 	c := dial(t, s)
 	e := Envelope{ID: "e1", Type: "interactive", Payload: mustJSON("x")}
 	if _, err := s.Deliver(within(t), e); !errors.Is(err, ErrOperationTimeout) {
@@ -255,7 +266,11 @@ func TestAckPayload(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := start(t, Options{AckTimeout: 100 * time.Millisecond})
+			o := Options{}
+			if tt.payload == big {
+				o.AckTimeout = 50 * time.Millisecond // it is waited out, twice
+			}
+			s := start(t, o)
 			dial(t, s).ackAll(tt.payload)
 			ack, err := s.Command(within(t), "U1", "C2", "/promote", "x")
 			if (err != nil) != tt.fails {

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/synestra/promoter/internal/sandbox/argocd"
+	"github.com/synestra/promoter/internal/sandbox/githost"
+	"github.com/synestra/promoter/internal/sandbox/slack"
+)
+
+// Every refusal, from the slash command to the sentence that only the person
+// sees; and that nothing was changed.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	const prodLayer, devLayer = "deploy/env/release-prod/synestra-io.yaml", "deploy/env/release-dev/synestra-io.yaml"
+	layer := func(path, content string) func(*stage) {
+		return func(s *stage) { s.commit("by hand", map[string][]byte{path: []byte(content)}) }
+	}
+	for _, c := range []struct {
+		name          string
+		prepare       func(*stage)
+		user          string
+		command, text string
+		want          string
+	}{
+		{"unknown app", nil, ana, "/promote", "synestra-oi", "Did you mean `synestra-io`?"},
+		{"no app to reset", nil, ana, "/reset-dev", "", "Which app's dev should be reset?"},
+		{"no right", nil, bob, "/promote", "synestra-io", "no rule gives you that right"},
+		{"no right to reset", nil, bob, "/reset-dev", "synestra-io", "no rule gives you that right"},
+		{"a guest of the group", func(s *stage) {
+			s.slack.AddUser(slack.User{ID: "U0GUEST", Name: "guest", Guest: true})
+			s.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana, "U0GUEST"}})
+		}, "U0GUEST", "/promote", "synestra-io", "can't release"},
+		{"groups cannot be read", func(s *stage) {
+			s.slack.FailNext("usergroups.list", 100, slack.Fault{Status: 500})
+			s.slack.FailNext("usergroups.users.list", 100, slack.Fault{Status: 500})
+		}, ana, "/promote", "synestra-io", "cannot be found out"},
+		{"no right to force", func(s *stage) { s.c.Permissions[0].Force = false }, ana, "/promote", "synestra-io --force", "not with `--force`"},
+		{"prod has the tag", nil, ana, "/promote", "shop", "Prod of `shop` already runs `sha-5`"},
+		{"dev degraded", func(s *stage) { s.degrade("synestra-io") }, ana, "/promote", "synestra-io", "it is Degraded"},
+		{"dev hot", func(s *stage) { s.hot("synestra-io") }, ana, "/promote", "synestra-io", "live session on `synestra-io-okteto`"},
+		{"dev drifted", func(s *stage) { s.drift("web-synestra-io-dev") }, ana, "/promote", "synestra-io", "it is OutOfSync"},
+		{"tag_path missing", layer(prodLayer, "image:\n  repository: x\n"), ana, "/promote", "synestra-io", "not safely editable"},
+		{"alias", layer(prodLayer, "x: &v sha-1\nimage:\n  tag: *v\n"), ana, "/promote", "synestra-io", "alias"},
+		{"duplicate key", layer(prodLayer, "image:\n  tag: a\n  tag: b\n"), ana, "/promote", "synestra-io", "`" + prodLayer + ":3` is not safely editable"},
+		{"two documents", layer(prodLayer, "image:\n  tag: a\n---\nimage:\n  tag: b\n"), ana, "/promote", "synestra-io", "document"},
+		{"not YAML", layer(prodLayer, "image: [\n"), ana, "/promote", "synestra-io", "not safely editable"},
+		{"reset of a broken layer", layer(devLayer, "image:\n  tag: a\n  tag: b\n"), ana, "/reset-dev", "synestra-io", "not safely editable"},
+		{"in dev only", func(s *stage) { s.commit("remove", map[string][]byte{prodLayer: nil}) }, ana, "/promote", "synestra-io", "`" + prodLayer + "` is missing"},
+		{"in prod only", func(s *stage) { s.commit("remove", map[string][]byte{devLayer: nil}) }, ana, "/promote", "synestra-io", "`" + devLayer + "` is missing"},
+		{"hidden Application", func(s *stage) { s.argo.Forbid("web-synestra-io-prod") }, ana, "/promote", "synestra-io", "`web-synestra-io-prod` cannot be seen"},
+		{"hidden dev Application", func(s *stage) { s.argo.Forbid("web-synestra-io-dev") }, ana, "/promote", "synestra-io", "`web-synestra-io-dev` cannot be seen"},
+		{"Argo CD down", func(s *stage) { s.argo.Stop() }, ana, "/promote", "synestra-io", "Argo CD cannot be asked"},
+		{"digest in the layer", layer(prodLayer, "image:\n  repository: x\n  tag: sha-1\n  digest: sha256:"+strings.Repeat("a", 64)+"\n"), ana, "/promote", "synestra-io", "image digest"},
+		{"digest in the values", func(s *stage) {
+			s.commit("pin", map[string][]byte{"deploy/env/prod/synestra-io.yaml": []byte("image:\n  digest: sha256:" + strings.Repeat("a", 64) + "\n")})
+		}, ana, "/promote", "synestra-io", "image digest"},
+		{"Git down", func(s *stage) {
+			s.git.Intercept(func(githost.Request) githost.Fault { return githost.Fault{Status: 503} })
+		}, ana, "/promote", "synestra-io", "Git cannot be asked"},
+		{"the bot is not in the channel", func(s *stage) {
+			s.slack.AddChannel(slack.Channel{ID: releases, Name: "releases", Private: true})
+		}, ana, "/promote", "synestra-io", "/invite"},
+		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
+		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},
+		{"a path", nil, ana, "/promote", "../x", "is not an app's name"},
+		{"a channel ping", nil, ana, "/promote", "<!channel>", "is not an app's name"},
+		{"a mention", nil, ana, "/promote", "<@U1>", "is not an app's name"},
+		{"5,000 characters", nil, ana, "/promote", strings.Repeat("x", 5000), "is not an app's name"},
+		{"control characters", nil, ana, "/promote", "a\x00\x1b[31mb", "is not an app's name"},
+		{"backticks", nil, ana, "/promote", "`whoami`", "is not an app's name"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, nil)
+			if c.prepare != nil {
+				c.prepare(s)
+			}
+			s.start()
+			commits := 0
+			if !strings.Contains(c.name, "Git down") {
+				commits = len(s.commits())
+			}
+			answer := s.ask(c.user, c.command, c.text)
+			s.git.Intercept(nil)
+			if c.name == "Git down" {
+				commits = len(s.commits())
+			}
+			s.refused(answer, c.want, commits)
+			// Nothing that was typed can ping, link or break out.
+			if raw := string(answer.Blocks) + answer.Text; strings.Contains(raw, "<!channel>") || strings.Contains(raw, "<@U1>") {
+				t.Errorf("the answer pings: %s", raw)
+			}
+		})
+	}
+}
+
+// degrade has CI release something to dev that crashes.
+func (s *stage) degrade(app string) {
+	s.t.Helper()
+	s.argo.Behave("sha-bad", argocd.Behaviour{Reason: "CrashLoopBackOff", Message: "back-off restarting failed container", Deadline: 3})
+	s.commit(app+": sha-bad", map[string][]byte{"deploy/env/release-dev/" + app + ".yaml": githost.ReleaseLayer(app, "sha-bad")})
+	s.wait("a degraded dev", func() bool { return s.argo.State("web-"+app+"-dev").Health == "Degraded" })
+}
+
+func (s *stage) hot(app string) {
+	s.t.Helper()
+	if err := s.argo.GoHot(app); err != nil {
+		s.t.Fatal(err)
+	}
+	s.wait("a session", func() bool { return s.argo.State("web-" + app + "-dev").SessionStands })
+}
+
+func (s *stage) drift(application string) {
+	s.t.Helper()
+	if err := s.argo.Drift(application); err != nil {
+		s.t.Fatal(err)
+	}
+	s.wait("drift", func() bool { return s.argo.State(application).Sync == "OutOfSync" })
+}
+
+func TestOffer(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.start()
+	drawn := s.slack.Render(s.ask(ana, "/promote", ""))
+	for _, want := range []string{"synestra-io", "sha-1", "sha-2", "verified in dev", "/promote synestra-io"} {
+		if !strings.Contains(drawn, want) {
+			t.Errorf("the offer lacks %q:\n%s", want, drawn)
+		}
+	}
+	if strings.Contains(drawn, "shop") {
+		t.Errorf("the offer has an app that is not ahead:\n%s", drawn)
+	}
+}
+
+// --force passes over the state of dev, and says so in message and commit.
+func TestForce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.hot("synestra-io")
+	s.start()
+	s.command(ana, releases, "/promote", "synestra-io --force")
+	m := s.shows("is on `sha-2` in prod")
+	if drawn := s.slack.Render(m); !strings.Contains(drawn, "Forced past the checks of dev") {
+		t.Errorf("the message does not say so:\n%s", drawn)
+	}
+	if body := s.gitOut("log", "-1", "--format=%B", "main"); !strings.Contains(body, "Forced past the checks of dev") {
+		t.Errorf("the commit does not say so:\n%s", body)
+	}
+}
+
+// One request that takes longer than a person waits is refused while it runs,
+// with a link to its message.
+func TestAlreadyInProgress(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 400})
+	s.start()
+	s.command(ana, releases, "/promote", "synestra-io")
+	s.shows("0 of 4 pods ready")
+	answer := s.ask(ana, "/promote", "synestra-io")
+	drawn := s.slack.Render(answer)
+	if !strings.Contains(drawn, "is being changed by Ana Lima") {
+		t.Errorf("answer:\n%s", drawn)
+	}
+	first := s.public(releases)[0]
+	if link := strings.ReplaceAll(first.TS, ".", ""); !strings.Contains(string(answer.Blocks), link) {
+		t.Errorf("no link to %s in %s", first.TS, answer.Blocks)
+	}
+	if len(s.commits()) != 1 {
+		t.Errorf("commits = %q", s.commits())
+	}
+}
+
+// A failing rollout ends with its cause, one reply that mentions who asked,
+// and makes room for the next request.
+func TestDegraded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, func(c *config) { c.Rollout.Timeout = 8 * time.Second })
+	s.argo.Behave("sha-bad", argocd.Behaviour{Reason: "CrashLoopBackOff", Message: "missing env PAYMENTS_URL", Deadline: 3})
+	s.commit("synestra-io: sha-bad", map[string][]byte{"deploy/env/release-dev/synestra-io.yaml": githost.ReleaseLayer("synestra-io", "sha-bad")})
+	s.start()
+	s.command(ana, releases, "/promote", "synestra-io --force")
+	m := s.shows("CrashLoopBackOff")
+	s.told()
+	drawn := s.slack.Render(s.shows("sha-bad"))
+	for _, want := range []string{"missing env PAYMENTS_URL", "synestra-io-"} {
+		if !strings.Contains(drawn, want) {
+			t.Errorf("the end lacks %q:\n%s", want, drawn)
+		}
+	}
+	replies := s.replies()
+	if len(replies) != 1 || replies[0].ThreadTS != m.TS || !strings.Contains(string(replies[0].Blocks)+replies[0].Text, "<@"+ana+">") {
+		t.Errorf("replies = %+v", replies)
+	}
+	if strings.Contains(drawn, "is on `sha-bad`") {
+		t.Errorf("a failure is told as a success:\n%s", drawn)
+	}
+}
+
+// From a direct message, and from a channel shared with another organisation,
+// the operation is told in the bot's own channel, and the person learns where.
+func TestToldInTheOwnChannel(t *testing.T) {
+	t.Parallel()
+	for name, channel := range map[string]slack.Channel{
+		"direct message": {ID: "D0ANA", Name: "directmessage", IM: true, BotIsMember: true},
+		"shared channel": {ID: "C0SHARED", Name: "with-others", Shared: true, BotIsMember: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, nil)
+			s.slack.AddChannel(channel)
+			s.start()
+			s.command(ana, channel.ID, "/promote", "synestra-io")
+			m := s.shows("is on `sha-2` in prod")
+			s.told()
+			answers := s.messages(channel.ID, func(m slack.Message) bool { return m.EphemeralFor == ana })
+			if len(answers) != 1 || !strings.Contains(string(answers[0].Blocks)+answers[0].Text, strings.ReplaceAll(m.TS, ".", "")) {
+				t.Errorf("answers = %+v", answers)
+			}
+			if others := s.public(channel.ID); len(others) != 0 {
+				t.Errorf("told there too: %+v", others)
+			}
+		})
+	}
+}
