@@ -6,4 +6,6 @@ go 1.26.0
 // The stand-ins that the bot's own tests use.
 require github.com/synestra/promoter v0.0.0
 
+require github.com/gorilla/websocket v1.5.3 // indirect
+
 replace github.com/synestra/promoter => ../

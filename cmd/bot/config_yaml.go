@@ -207,6 +207,9 @@ func join(parent, name string) string {
 
 // keyOf is a field's key in YAML, "" if it has none.
 func keyOf(f reflect.StructField) string {
+	if !f.IsExported() {
+		return ""
+	}
 	if tag, ok := f.Tag.Lookup("yaml"); ok {
 		return strings.TrimPrefix(tag, "-")
 	}

@@ -114,7 +114,7 @@ func TestArgoCDRestarts(t *testing.T) {
 	s.command(ana, releases, "/promote", "synestra-io")
 	s.shows("0 of 4 pods ready")
 	s.argo.Stop()
-	s.shows("Lost sight")
+	s.shows("Argo CD cannot be asked at the moment")
 	if err := s.argo.Restart(); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (d *Desk) Handle(ctx context.Context, r release.Request) (release.Answer, e
 	var no *release.Refusal
 	if errors.As(err, &no) {
 		d.Log.InfoContext(ctx, "request refused", "command", r.Command, "by", r.By.ID, "code", no.Code)
-		return release.Answer{Refusal: no}, nil
+		return release.Answer{Refusal: no, Link: no.Link}, nil
 	}
 	return answer, err
 }

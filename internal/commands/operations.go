@@ -183,7 +183,7 @@ func (o *Operations) free(ctx context.Context, app release.App, environment stri
 }
 
 func inProgress(current release.Operation) *release.Refusal {
-	no := release.Refuse(release.CodeInProgress, "Wait for it to end.", "`%s` in %s is being changed by %s: %s → %s, %s.",
+	no := release.Refuse(release.CodeInProgress, "Wait for it to end.", "`%s` in %s is being changed by %s: `%s` → `%s`, %s.",
 		current.App, current.Environment, current.By.Name, current.From, current.To, string(current.Progress.Stage))
 	no.Link = current.Message
 	return no

@@ -84,9 +84,9 @@ func askObjects(kind plumbing.ObjectType, hashes []plumbing.Hash) ask {
 	}
 }
 
-// fetch asks, with a weaker filter where the host refuses a stronger one, keeps
-// what came in the cache, and checks that every wanted object is there (a wanted
-// commit that the haves already contain is not sent; see [Repo.fetchCommits]).
+// fetch asks, with a weaker filter where the host refuses a stronger one, and
+// keeps what came in the cache. A commit that the haves already contain is not
+// sent, wanted or not, so callers look whether they got what they need.
 func (r *Repo) fetch(ctx context.Context, a ask) (map[plumbing.Hash]object, error) {
 	mode, proven := r.filters.now()
 	for {
