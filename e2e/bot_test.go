@@ -171,11 +171,18 @@ func (b *bot) command(t *testing.T, command, text string) time.Time {
 // message is the newest operation message about the app.
 func (b *bot) message(app string) (slack.Message, bool) {
 	for _, m := range slices.Backward(b.slack.Messages(releases)) {
-		if m.EphemeralFor == "" && m.ThreadTS == "" && strings.Contains(m.Text, app) {
+		if about(m, app) {
 			return m, true
 		}
 	}
 	return slack.Message{}, false
+}
+
+// about says that a message is an operation's, of the app: its text is an emoji
+// and the app's name, then the rest.
+func about(m slack.Message, app string) bool {
+	words := strings.FieldsFunc(m.Text, func(r rune) bool { return r == ' ' || r == ',' })
+	return m.EphemeralFor == "" && m.ThreadTS == "" && len(words) > 1 && slices.Contains(words[:2], app)
 }
 
 // shows waits until the app's message shows a text.
@@ -205,7 +212,7 @@ func (b *bot) one(t *testing.T, app, env string) {
 	t.Helper()
 	messages := 0
 	for _, m := range b.slack.Messages(releases) {
-		if m.EphemeralFor == "" && m.ThreadTS == "" && strings.Contains(m.Text, app) {
+		if about(m, app) {
 			messages++
 		}
 	}
@@ -285,9 +292,9 @@ func promoteBroken(t *testing.T, b *bot, f *figures) {
 var podCount = regexp.MustCompile(`(\d+) of 4 pods ready`)
 
 func promoteSlow(t *testing.T, b *bot, f *figures) {
-	b.verified(t, webcore.App{Name: "slow", DevTag: "sha-slow222", Replicas: 4})
-	began := b.command(t, "/promote", "slow")
-	m := b.shows(t, "slow", "is on `sha-slow222` in prod")
+	b.verified(t, webcore.App{Name: "gradual", DevTag: "sha-slow222", Replicas: 4})
+	began := b.command(t, "/promote", "gradual")
+	m := b.shows(t, "gradual", "is on `sha-slow222` in prod")
 	var counts []string
 	for _, old := range append(slices.Clone(m.Edits), m.Content) {
 		if found := podCount.FindStringSubmatch(string(old.Blocks)); found != nil && !slices.Contains(counts, found[1]) {
@@ -298,8 +305,8 @@ func promoteSlow(t *testing.T, b *bot, f *figures) {
 		t.Errorf("the message showed these pod counts: %q", counts)
 	}
 	t.Logf("pod counts seen in the message: %q", counts)
-	b.one(t, "slow", "prod")
-	f.add(t, b, "slow", began)
+	b.one(t, "gradual", "prod")
+	f.add(t, b, "gradual", began)
 }
 
 func promoteBesideAnotherApp(t *testing.T, b *bot, f *figures) {
@@ -325,7 +332,7 @@ func (b *bot) question(t *testing.T, app string) time.Time {
 	var m slack.Message
 	b.wait(t, "the question", func() bool {
 		i := slices.IndexFunc(b.slack.Messages(releases), func(m slack.Message) bool {
-			return m.EphemeralFor == ana && !m.Deleted && strings.Contains(b.slack.Render(m), rig.CloneName(app))
+			return m.EphemeralFor == ana && !m.Deleted && strings.Contains(b.slack.Render(m), "live session in dev of `"+app+"`")
 		})
 		if i >= 0 {
 			m = b.slack.Messages(releases)[i]

@@ -188,6 +188,8 @@ func TestCallWaitsForTheServer(t *testing.T) {
 type lossy struct {
 	application.UnimplementedApplicationServiceServer
 	app   v1alpha1.Application
+	late  *v1alpha1.OperationState // what the next look misses
+	busy  bool                     // the sync runs on, and is seen late
 	syncs int
 }
 
@@ -196,18 +198,31 @@ func (l *lossy) Get(context.Context, *application.ApplicationQuery) (*v1alpha1.A
 }
 
 func (l *lossy) Sync(_ context.Context, q *application.ApplicationSyncRequest) (*v1alpha1.Application, error) {
+	if l.late != nil {
+		l.app.Status.OperationState = l.late
+		return nil, status.Error(codes.FailedPrecondition, "another operation is already in progress")
+	}
 	l.syncs++
-	// The sync is over before anybody looks.
-	l.app.Status.OperationState = &v1alpha1.OperationState{Phase: "Succeeded", Operation: v1alpha1.Operation{Info: q.Infos}}
+	l.late = &v1alpha1.OperationState{Operation: v1alpha1.Operation{Info: q.Infos}}
+	if !l.busy { // the sync is over before anybody looks
+		l.app.Status.OperationState = l.late
+	}
 	return nil, status.Error(codes.Unavailable, "error reading from server: EOF")
 }
 
 func TestSyncWhoseAnswerIsLost(t *testing.T) {
+	for name, busy := range map[string]bool{"it is over": false, "it runs, which is seen late": true} {
+		t.Run(name, func(t *testing.T) { loseAnswer(t, &lossy{busy: busy}) })
+	}
+}
+
+func loseAnswer(t *testing.T, l *lossy) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, l := grpc.NewServer(), &lossy{app: v1alpha1.Application{}}
+	server := grpc.NewServer()
 	l.app.Name = dev
 	application.RegisterApplicationServiceServer(server, l)
 	done := make(chan error)

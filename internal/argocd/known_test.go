@@ -78,6 +78,18 @@ func TestLearnTellsNews(t *testing.T) {
 	}
 }
 
+// next is the snapshot that is there already.
+func next(t *testing.T, snapshots <-chan release.Snapshot) release.Snapshot {
+	t.Helper()
+	select {
+	case s := <-snapshots:
+		return s
+	default:
+		t.Fatal("there is no snapshot")
+		return release.Snapshot{}
+	}
+}
+
 func TestFollow(t *testing.T) {
 	c := unconnected(t)
 	early, stopEarly := c.Follow("web")
@@ -89,12 +101,12 @@ func TestFollow(t *testing.T) {
 	for rv := range int64(3) {
 		c.learn(entry{snapshot: version(rv+1, "a")})
 	}
-	if s := <-early; s.ResourceVersion != 3 {
+	if s := next(t, early); s.ResourceVersion != 3 {
 		t.Errorf("version %d, want the newest", s.ResourceVersion)
 	}
 	late, stopLate := c.Follow("web")
 	defer stopLate()
-	if s := <-late; s.ResourceVersion != 3 {
+	if s := next(t, late); s.ResourceVersion != 3 {
 		t.Errorf("version %d, want the known one at once", s.ResourceVersion)
 	}
 	c.learn(entry{snapshot: version(2, "a")}) // old: tells nobody
@@ -106,7 +118,7 @@ func TestFollow(t *testing.T) {
 		t.Errorf("%+v after stop", s)
 	default:
 	}
-	if s := <-late; s.ResourceVersion != 4 {
+	if s := next(t, late); s.ResourceVersion != 4 {
 		t.Errorf("version %d", s.ResourceVersion)
 	}
 	c.vanished("web", "b") // another object's end
@@ -116,7 +128,7 @@ func TestFollow(t *testing.T) {
 	default:
 	}
 	c.vanished("web", "a")
-	if s := <-late; !s.Deleted {
+	if s := next(t, late); !s.Deleted {
 		t.Errorf("%+v, want it deleted", s)
 	}
 	stopLate()

@@ -7,8 +7,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/synestra/promoter/internal/release"
 )
@@ -249,4 +251,14 @@ func big(t testing.TB) *v1alpha1.Application {
 		app.Status.History = append(app.Status.History, v1alpha1.RevisionHistory{ID: int64(i), Revision: commitA, Source: *app.Spec.Source})
 	}
 	return app
+}
+
+func TestTimestampIsUTC(t *testing.T) {
+	at := metav1.NewTime(time.Date(2026, 11, 24, 8, 0, 9, 999, time.FixedZone("", 3600)))
+	if got := timestamp(&at); got != "2026-11-24T07:00:09Z" {
+		t.Error(got)
+	}
+	if got := timestamp(&metav1.Time{}) + timestamp(nil); got != "" {
+		t.Errorf("no time is %q", got)
+	}
 }

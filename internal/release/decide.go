@@ -220,8 +220,12 @@ func ResetDev(s State) (Plan, *Refusal) {
 	name := s.Dev.Environment.Name
 	switch {
 	case s.Dev.Live.Session != nil:
-		plan.Ask = fmt.Sprintf("There is a live session in %s of `%s`: `%s` (image `%s`). The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
-			name, l.App, Plain(s.Dev.Live.Session.Workload), Plain(s.Dev.Live.Session.Image), name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
+		session := fmt.Sprintf("`%s`", Plain(s.Dev.Live.Session.Workload))
+		if image := Plain(s.Dev.Live.Session.Image); image != "" {
+			session += fmt.Sprintf(", image `%s`", image)
+		}
+		plan.Ask = fmt.Sprintf("There is a live session in %s of `%s`: %s. The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
+			name, l.App, session, name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
 	case s.Dev.Live.Problem != "":
 		plan.Ask = fmt.Sprintf("Whether somebody has a live session in %s of `%s` cannot be seen: %s. Resetting would discard it.", name, l.App, Plain(s.Dev.Live.Problem))
 	}

@@ -41,7 +41,7 @@ func judge(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict
 		return verdict{stage: StageSyncFailed, cause: cause}, Wants{}
 	case e.idle:
 		return idle(op, m, e, look, rules)
-	case e.looked || e.ended || m.Compared:
+	case e.ended || m.Compared:
 		return verdict{stage: StageNoticed, note: waitNote(s, op.Baseline, *m, e)}, Wants{Refresh: true}
 	case !op.Writes():
 		return verdict{stage: StageSyncing, note: "asked for, and not begun"}, Wants{}
@@ -68,7 +68,7 @@ func rollout(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdi
 	}
 	s, c := look.Snapshot, ask(op, *look.Live)
 	synced := s.Sync == "Synced" || s.Sync == "OutOfSync" && m.Drifts > 2 && workloadSynced(s, c.workloads)
-	well := e.quiet && e.compared && synced && s.Health == "Healthy" && c.sessionOver
+	well := e.quiet && e.compared && synced && s.Health == "Healthy" && !c.sessionUnseen
 	m.HealthyAt = since(m.HealthyAt, well && c.blind, look.At)
 	m.DegradedAt = since(m.DegradedAt, e.quiet && s.Health == "Degraded", look.At)
 	switch {
@@ -113,17 +113,16 @@ type cluster struct {
 	runs      bool   // every workload of the app has our tag
 	settled   bool   // and runs it completely
 	failing   []PodFailure
-	// session is the live session that was to be removed, "" if there is none;
-	// sessionOver needs the cluster's word for that.
-	session     string
-	sessionOver bool
+	// session is the live session that was to be removed, "" if there is none.
+	session       string
+	sessionUnseen bool // whether there is one could not be seen
 }
 
 func ask(op Operation, live Live) cluster {
-	c := cluster{problem: Plain(live.Problem), blind: true, sessionOver: op.Kind != KindResetDev}
 	if live.Problem != "" {
-		return c
+		return cluster{problem: Plain(live.Problem), blind: true, sessionUnseen: op.Kind == KindResetDev}
 	}
+	var c cluster
 	c.workloads, c.failing = live.App(op.Repository, op.To), live.Failing
 	c.blind = len(c.workloads) == 0
 	c.runs = !c.blind && all(c.workloads, func(w Workload) bool { return w.Runs(op.Repository, op.To) })
@@ -131,7 +130,6 @@ func ask(op Operation, live Live) cluster {
 	if op.Kind == KindResetDev && live.Session != nil {
 		c.session = Plain(live.Session.Workload)
 	}
-	c.sessionOver = op.Kind != KindResetDev || live.Session == nil
 	return c
 }
 
@@ -234,7 +232,7 @@ func rolloutNote(op Operation, m Memory, e evidence, s Snapshot, c cluster) stri
 		return "a sync is running"
 	case e.ended && failed(s.Operation):
 		return joinNotes("a later sync failed", Plain(s.Operation.Message))
-	case c.problem != "" && !c.sessionOver:
+	case c.sessionUnseen:
 		return "whether the session has ended cannot be seen: " + c.problem
 	case comparisonError(s) != "":
 		return comparisonError(s)

@@ -2,7 +2,7 @@ package release
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 )
 
@@ -85,7 +85,7 @@ func Observe(op Operation, look Look, rules Rules) (Progress, Wants) {
 	if p.Memory.MovedAt.IsZero() || p.Stage != before.Stage || p.Ready != before.Ready || p.Total != before.Total {
 		p.Memory.MovedAt = look.At
 	}
-	p.Stalled = !p.Stage.Ended() && look.At.Sub(p.Memory.MovedAt) >= rules.Stall
+	p.Stalled = look.At.Sub(p.Memory.MovedAt) >= rules.Stall
 	p = expire(p, look.At, rules)
 	return p.seen(before), wants.within(p, look.At, rules)
 }
@@ -108,20 +108,17 @@ func Lost(p Progress, now time.Time, rules Rules) Progress {
 
 // seen raises the sequence number if people can see a difference.
 func (p Progress) seen(before Progress) Progress {
-	same := p.Stage == before.Stage && p.Ready == before.Ready && p.Total == before.Total &&
-		p.Note == before.Note && p.Folded == before.Folded && p.By == before.By &&
-		p.Stalled == before.Stalled && p.Blind == before.Blind && p.Cause.equal(before.Cause)
-	if !same {
+	if !reflect.DeepEqual(p.visible(), before.visible()) {
 		p.Seq++
 	}
 	return p
 }
 
-func (c *Cause) equal(d *Cause) bool {
-	if c == nil || d == nil {
-		return c == d
-	}
-	return c.Summary == d.Summary && slices.Equal(c.Pods, d.Pods) && slices.Equal(c.Resources, d.Resources)
+// visible is what people see: all but the book-keeping. Since and Past change
+// with the stage only.
+func (p Progress) visible() Progress {
+	p.Memory, p.Since, p.Past = Memory{}, time.Time{}, nil
+	return p
 }
 
 // expire ends a stage that has used up its time.
@@ -185,7 +182,7 @@ func pods(workloads []Workload, op Operation) (ready, total int) {
 		if w.Observed < w.Generation || !w.Runs(op.Repository, op.To) {
 			continue
 		}
-		ready += max(0, min(w.Available-(w.Total-w.Updated), w.Updated, w.Desired))
+		ready += max(0, min(w.Available-(w.Total-w.Updated), w.Desired))
 	}
 	return ready, total
 }

@@ -47,6 +47,21 @@ func TestDegraded(t *testing.T) {
 	})
 }
 
+// A message is redrawn when another pod fails, or the same one differently.
+func TestACauseThatChangesIsSeen(t *testing.T) {
+	a := before(shapes["single"])
+	overdue := deployment("sha-2", 1)
+	overdue.DeadlineExceeded = true
+	w := watch(t, promotion(a))
+	for seq, pods := range [][]PodFailure{nil, {{"shop-1", "ErrImagePull", ""}}, {{"shop-1", "ImagePullBackOff", ""}}, {{"shop-2", "ImagePullBackOff", ""}}} {
+		bad := a.applied().cluster(overdue)
+		bad.live.Failing = pods
+		if p := w.see(bad, bad); p.Seq != seq+1 {
+			t.Errorf("Seq = %d with %v", p.Seq, pods)
+		}
+	}
+}
+
 func TestItWasDegradedBefore(t *testing.T) {
 	a := before(shapes["single"]).health("Degraded")
 	bad := a.applied().health("Degraded")
@@ -69,7 +84,8 @@ func TestIdle(t *testing.T) {
 			{"it was already rolling out, and then ran", []app{partly, partly, there}, StageHealthy, "-", nil},
 			{"it was already there, and failing", []app{partly.health("Degraded"), partly.health("Degraded").later(time.Minute)}, StageDegraded, "-", nil},
 			{"it was already there, and was rolled back", []app{partly, partly.running(older, 30).ended("Succeeded", 31)}, StageSuperseded, "0a0a0a0", nil},
-			{"one comparison is not enough", []app{idle}, StageNoticed, "-", func(p Progress) bool { return p.Memory.Idle == 1 }},
+			{"one comparison is not enough", []app{idle}, StageNoticed, "-", func(p Progress) bool { return p.Memory.Idle == 1 && p.Total == 0 }},
+			{"one comparison is not enough, with auto-sync off", []app{manual(idle)}, StageNoticed, "-", nil},
 			{"the same comparison twice is one", []app{idle, idle.later(time.Minute)}, StageNoticed, "-", nil},
 			{"nothing to do after a hard refresh either", []app{idle, idle.compared(ours, "Synced", 9)}, StageNoEffect, "path filter", nil},
 			{"nothing to do for a newer commit either", []app{idle, idle.compared(newer, "Synced", 9)}, StageNoEffect, "path filter", nil},
@@ -96,6 +112,8 @@ func forgotten(a app) app {
 	a.History = []Deployment{{ID: 7, Revisions: a.at(unheard)}}
 	return a.operation(func(o *SyncOperation) { o.Requested, o.Result = a.at(unheard), a.at(unheard) })
 }
+
+func manual(a app) app { a.AutoSync = false; return a }
 
 // never has no trace of a sync.
 func never(a app) app {
@@ -138,8 +156,12 @@ func TestEverySourceMustHaveIt(t *testing.T) {
 	if p := watch(t, promotion(a)).see(half); p.Stage != StageHealthy || p.Note != "it was already running" {
 		t.Errorf("applied in part, in sync: %s, %s", p.Stage, p.Note)
 	}
-	if p := watch(t, promotion(a)).see(half.compared(older, "Synced", 5)); p.Stage != StageNoticed {
-		t.Errorf("applied in part, not compared: %s", p.Stage)
+	if p := watch(t, promotion(a)).see(half.compared(older, "Synced", 5)); p.Stage != StageNoticed || p.Note != "" {
+		t.Errorf("applied in part, not compared: %s, %s", p.Stage, p.Note)
+	}
+	folding := half.compared(ours, "OutOfSync", 14).operation(func(o *SyncOperation) { o.Result = []Revision{older, newer} })
+	if p := watch(t, promotion(a)).see(folding); p.Stage != StageNoticed || p.Folded != "" {
+		t.Errorf("applied in part, with a newer commit: %+v", p)
 	}
 	half = half.compared(ours, "OutOfSync", 14)
 	if p := watch(t, promotion(a)).see(half, half.recorded([]Revision{older, ours})); p.Stage != StageNoticed {
@@ -262,8 +284,8 @@ func TestBlind(t *testing.T) {
 	anonymous := a.done().cluster()
 	for _, b := range []app{blind, anonymous} {
 		w := watch(t, promotion(a))
-		if p := w.see(b, b.later(4*time.Second)); p.Stage != StageRollingOut {
-			t.Errorf("too early: %s", p.Stage)
+		if p := w.see(b, b.later(4*time.Second)); p.Stage != StageRollingOut || p.Note != "" {
+			t.Errorf("too early: %s, %q", p.Stage, p.Note)
 		}
 		if p := w.see(b.health("Progressing"), b, b.later(4*time.Second)); p.Stage != StageRollingOut {
 			t.Errorf("after an interruption: %s", p.Stage)

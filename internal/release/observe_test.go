@@ -76,15 +76,13 @@ func TestAnOldErrorIsNotOurs(t *testing.T) {
 func TestNoticed(t *testing.T) {
 	runRows(t, func(a app) []row {
 		noticed := a.compared(ours, "OutOfSync", 5)
-		manual := noticed
-		manual.AutoSync = false
 		return []row{
 			{"compared", []app{noticed}, StageNoticed, "-", nil},
 			{"compared as part of a newer commit", []app{a.compared(newer, "OutOfSync", 5)}, StageNoticed, "-", nil},
 			{"manifests cannot be rendered", []app{noticed.condition("ComparisonError", "boom", 5)}, StageNoticed, "cannot render the manifests: boom", nil},
 			{"auto-sync gave up", []app{noticed.condition("SyncError", "Failed sync attempt", 6)}, StageNoticed, "Failed sync attempt", nil},
-			{"auto-sync is off", []app{manual}, StageNoticed, "auto-sync is off", nil},
-			{"auto-sync is off, and nothing to do", []app{manual.compared(unheard, "Synced", 6)}, StageCommitted, "-", nil},
+			{"auto-sync is off", []app{manual(noticed)}, StageNoticed, "auto-sync is off", nil},
+			{"auto-sync is off, and nothing to do", []app{manual(a.compared(unheard, "Synced", 6))}, StageCommitted, "-", nil},
 			{"another sync first", []app{noticed.running(older, 3)}, StageNoticed, "waiting for the previous sync", nil},
 			{"a dry run of it", []app{noticed.running(ours, 6).operation(func(o *SyncOperation) { o.DryRun = true })}, StageNoticed, "-", nil},
 			{"a dry run of it ended", []app{noticed.running(ours, 6).ended("Succeeded", 7).dry()}, StageNoticed, "-", nil},
@@ -178,7 +176,7 @@ func TestRollingOut(t *testing.T) {
 			{"Argo CD is ahead of the cluster", []app{a.done().cluster(deployment("sha-2", 2))}, StageRollingOut, "-", nil},
 			{"the Deployment has not been looked at", []app{a.done().cluster(lag)}, StageRollingOut, "-", func(p Progress) bool { return p.Ready == 0 }},
 			{"one of two workloads", []app{a.done().cluster(deployment("sha-2", 3), deployment("sha-1", 3))}, StageRollingOut, "does not run sha-2", nil},
-			{"in sync with another image", []app{wrong}, StageRollingOut, "in sync, but Deployment shop does not run sha-2", nil},
+			{"in sync with another image", []app{wrong}, StageRollingOut, "in sync, but Deployment shop does not run sha-2", func(p Progress) bool { return p.Ready == 0 && p.Total == 3 }},
 			{"compared at a revision Git does not know", []app{a.done().compared(unheard, "Synced", 14)}, StageRollingOut, "-", nil},
 			{"compared at an older revision", []app{a.done().compared(older, "Synced", 14)}, StageRollingOut, "-", nil},
 			{"cannot be compared", []app{a.done().compared(ours, "Unknown", 14)}, StageRollingOut, "-", nil},
@@ -217,6 +215,7 @@ func TestHealthy(t *testing.T) {
 			},
 			{"a newer commit was deployed after ours", []app{overwritten}, StageHealthy, "-", func(p Progress) bool { return p.Folded == "" }},
 			{"a newer commit was deployed while ours rolled out", []app{a.applied(), overwritten}, StageHealthy, "-", func(p Progress) bool { return p.Folded == "" }},
+			{"a newer commit was deployed while ours rolled out, and nothing is recorded", []app{unrecorded(a.applied()), unrecorded(overwritten)}, StageHealthy, "-", func(p Progress) bool { return p.Folded == "" }},
 			{"a newer commit was compared since", []app{a.done().compared(newer, "Synced", 30)}, StageHealthy, "-", nil},
 			{"beside another app's workload", []app{a.done().cluster(deployment("sha-2", 3), foreign)}, StageHealthy, "-", func(p Progress) bool { return p.Total == 3 }},
 			{"scaled to zero", []app{a.done().cluster(idle)}, StageHealthy, "scaled to zero", nil},

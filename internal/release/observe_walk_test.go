@@ -104,8 +104,6 @@ func TestSelfHealingDoesNotGoBack(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	a := before(shapes["single"])
 	noticed := a.compared(ours, "OutOfSync", 5)
-	manual := noticed
-	manual.AutoSync = false
 	for _, c := range []struct {
 		name  string
 		state app
@@ -116,7 +114,7 @@ func TestBudgets(t *testing.T) {
 		{"never noticed", a, 10 * time.Minute, StageTimedOut, "Argo CD has not looked at the commit"},
 		{"never rendered", a.condition("ComparisonError", "boom", 5), 10 * time.Minute, StageTimedOut, "Argo CD cannot render the manifests: boom"},
 		{"never synced", noticed, 15 * time.Minute, StageTimedOut, "still noticed"},
-		{"never synced by hand", manual, 15 * time.Minute, StageTimedOut, "still noticed: auto-sync is off: waiting for someone to sync in Argo CD"},
+		{"never synced by hand", manual(noticed), 15 * time.Minute, StageTimedOut, "still noticed: auto-sync is off: waiting for someone to sync in Argo CD"},
 		{"never applied", noticed.running(ours, 6), 15 * time.Minute, StageTimedOut, "still syncing"},
 		{"never healthy", a.applied(), 15 * time.Minute, StageTimedOut, "still rolling out"},
 	} {
@@ -140,8 +138,11 @@ func TestARolloutHasOneBudget(t *testing.T) {
 	overdue.DeadlineExceeded = true
 	w := watch(t, promotion(a))
 	w.see(a.applied(), a.applied().cluster(overdue).later(8*time.Minute), a.applied().later(time.Minute))
-	if p := w.see(a.applied().later(6 * time.Minute)); p.Stage != StageTimedOut {
+	if p := w.fork().see(a.applied().later(6 * time.Minute)); p.Stage != StageTimedOut {
 		t.Errorf("stage = %s", p.Stage)
+	}
+	if p := w.see(a.applied().cluster(overdue).later(6 * time.Minute)); p.Stage != StageStillDegraded {
+		t.Errorf("failing again: stage = %s", p.Stage)
 	}
 }
 
@@ -173,6 +174,31 @@ func TestStalled(t *testing.T) {
 	}
 }
 
+// Every kind of movement counts.
+func TestNotStalled(t *testing.T) {
+	a := before(shapes["single"])
+	noticed := a.compared(ours, "OutOfSync", 5)
+	more := deployment("sha-2", 0)
+	more.Desired = 5
+	for name, moments := range map[string][2]app{
+		"another stage": {noticed, noticed.running(ours, 6)},
+		"more pods":     {a.applied(), a.applied().cluster(more)},
+		"a pod":         {a.applied(), a.applied().cluster(deployment("sha-2", 1))},
+	} {
+		then := moments[1]
+		if p := watch(t, promotion(a)).see(moments[0], then.later(119*time.Second), then.later(119*time.Second)); p.Stalled {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	for _, stage := range []Stage{"", StageWriting, StageCommitted} {
+		op := promotion(a)
+		op.Progress.Stage = stage
+		if p := watch(t, op).see(a.later(9 * time.Minute)); p.Stage != StageCommitted || p.Stalled {
+			t.Errorf("at the first look, from %q: %+v", stage, p)
+		}
+	}
+}
+
 // Argo CD is reminded at once, after 15 s and after 60 s, and anew in each
 // stage that waits for it.
 func TestReminders(t *testing.T) {
@@ -189,7 +215,6 @@ func TestReminders(t *testing.T) {
 	if want := []time.Duration{0, 15 * time.Second, 60 * time.Second}; !slices.Equal(at, want) {
 		t.Errorf("reminded at %v", at)
 	}
-	drifting := a.done().compared(ours, "OutOfSync", 13)
 	for _, c := range []struct {
 		name  string
 		state app
@@ -197,8 +222,8 @@ func TestReminders(t *testing.T) {
 	}{
 		{"noticed", a.compared(ours, "OutOfSync", 5), Wants{Refresh: true}},
 		{"syncing", a.running(ours, 6), Wants{}},
-		{"applied, not compared", a.done().compared(ours, "Synced", 11), Wants{Live: true, Refresh: true}},
-		{"applied, not in sync", drifting, Wants{Live: true, Refresh: true}},
+		{"applied, not compared", a.applied().compared(ours, "Synced", 11), Wants{Live: true, Refresh: true}},
+		{"applied, not in sync", a.applied().compared(ours, "OutOfSync", 13), Wants{Live: true, Refresh: true}},
 		{"rolling out", a.applied(), Wants{Live: true}},
 		{"the cluster is ahead", a.applied().cluster(deployment("sha-2", 3)), Wants{Live: true, Refresh: true}},
 		{"healthy", a.done(), Wants{}},

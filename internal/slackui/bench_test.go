@@ -242,7 +242,10 @@ func (m *memory) Accept(_ context.Context, key string, payload []byte) (bool, er
 	return true, nil
 }
 
-func (m *memory) Void(_ context.Context, key string) error {
+func (m *memory) Void(ctx context.Context, key string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state[key] = "void"
@@ -250,7 +253,10 @@ func (m *memory) Void(_ context.Context, key string) error {
 	return nil
 }
 
-func (m *memory) Done(_ context.Context, key string) error {
+func (m *memory) Done(ctx context.Context, key string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.state[key] != "pending" {

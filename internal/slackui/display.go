@@ -16,7 +16,7 @@ import (
 type display struct {
 	ui      *UI
 	budget  *budget
-	ctx     context.Context // ends the writers; theirs, not a caller's
+	ctx     context.Context //nolint:containedctx // the life of the writers, which no caller's is
 	stop    context.CancelFunc
 	writers sync.WaitGroup
 

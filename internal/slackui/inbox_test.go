@@ -304,6 +304,31 @@ func TestAcceptedRequestsAreWorkedOffAfterARestart(t *testing.T) {
 	}
 }
 
+// What an earlier process has accepted is not turned away, however the store is.
+func TestRedeliveryOfWhatIsWorkedOffAfterARestart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sandbox.Options{})
+	asked := calls{hold: make(chan struct{})}
+	b.handle = asked.handle
+	stop := b.run()
+	ack := b.promote(team, "x")
+	b.until("it is worked on", func() bool { return asked.count() == 1 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the sockets are closed", func() bool { return b.Sockets() == 0 })
+	b.run()
+	b.inbox.set(func(m *memory) { m.err = errors.New("disk full") })
+	if again, err := b.Redeliver(b.ctx(), ack.Envelope); err != nil || payloadOf(t, again.Payload) != nil {
+		t.Errorf("answered with %s, %v", again.Payload, err)
+	}
+	close(asked.hold)
+	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	if n := asked.count(); n != 2 {
+		t.Errorf("the handler was called %d times, want once in each process", n)
+	}
+}
+
 func TestPanicIsContained(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, sandbox.Options{})

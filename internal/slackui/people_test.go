@@ -45,11 +45,14 @@ func TestPerson(t *testing.T) {
 	}
 }
 
-func TestMemberOfSeveralWorkspaces(t *testing.T) {
+func TestOutsider(t *testing.T) {
 	t.Parallel()
 	m := slack.User{ID: "U1", TeamID: "T2", Enterprise: slack.EnterpriseUser{Teams: []string{"T1", "T2"}}}
 	if why := outsider(m, "T1"); why != "" {
 		t.Errorf("a member of our workspace too is %s", why)
+	}
+	if why := outsider(slack.User{ID: "U1", TeamID: "T1", IsUltraRestricted: true}, "T1"); why != "a guest" {
+		t.Errorf("a single-channel guest is %q", why)
 	}
 	if why := outsider(m, "T3"); why == "" {
 		t.Error("a member of other workspaces only is none of ours")

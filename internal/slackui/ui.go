@@ -152,7 +152,7 @@ func (u *UI) Run(ctx context.Context) error {
 
 // quiet is nil where the error is only that the run was to end.
 func quiet(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err

@@ -162,8 +162,9 @@ func (w *world) wait(ctx context.Context, name string, ok func(v1alpha1.Applicat
 	waiting := &waiter{name, ok, make(chan *v1alpha1.Application, 1)}
 	w.mu.Lock()
 	if a := w.named(name); a != nil && ok(*a.object) {
+		present := a.object
 		w.mu.Unlock()
-		return a.object, nil
+		return present, nil
 	}
 	w.waiters[waiting] = struct{}{}
 	w.mu.Unlock()

@@ -49,7 +49,7 @@ type Options struct {
 func DefaultScopes() []string {
 	return []string{
 		"commands", "chat:write", "chat:write.public", "users:read", "usergroups:read",
-		"channels:history", "groups:history", "reactions:write", "users:read.email",
+		"channels:read", "groups:read", "channels:history", "groups:history",
 	}
 }
 

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/synestra/promoter/internal/sandbox/slack"
+)
+
+// The app manifest asks for the scopes that the stand-in grants, so what the
+// tests prove holds for an app made from it; and it has the commands.
+func TestSlackManifest(t *testing.T) {
+	data, err := os.ReadFile("../../deploy/slack-manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Features struct {
+			Commands []struct {
+				Command      string `json:"command"`
+				ShouldEscape bool   `json:"should_escape"`
+			} `json:"slash_commands"`
+		} `json:"features"`
+		OAuth struct {
+			Scopes struct{ Bot []string }
+		} `json:"oauth_config"`
+		Settings struct {
+			SocketMode    bool `json:"socket_mode_enabled"`
+			Interactivity struct {
+				Enabled bool `json:"is_enabled"`
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, c := range manifest.Features.Commands {
+		commands = append(commands, c.Command)
+		if c.ShouldEscape {
+			t.Errorf("%s escapes what is typed", c.Command)
+		}
+	}
+	if !slices.Equal(commands, []string{"/promote", "/reset-dev"}) {
+		t.Errorf("commands = %q", commands)
+	}
+	if got, want := slices.Sorted(slices.Values(manifest.OAuth.Scopes.Bot)), slices.Sorted(slices.Values(slack.DefaultScopes())); !slices.Equal(got, want) {
+		t.Errorf("scopes = %q\nthe stand-in's = %q", got, want)
+	}
+	if !manifest.Settings.SocketMode || !manifest.Settings.Interactivity.Enabled {
+		t.Error("Socket Mode or interactivity is off")
+	}
+}
