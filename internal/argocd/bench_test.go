@@ -79,6 +79,13 @@ func (b *bench) dial(addr string) *Client {
 // run runs the client until the test ends, and returns when it sees.
 func (b *bench) run() {
 	b.t.Helper()
+	b.start()
+	b.awaitLog("watch open")
+}
+
+// start runs the client until the test ends.
+func (b *bench) start() {
+	b.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- b.client.Run(ctx) }()
@@ -87,8 +94,10 @@ func (b *bench) run() {
 		if err := <-done; err != context.Canceled {
 			b.t.Errorf("Run ended with %v", err)
 		}
+		if b.client.Ready() == nil {
+			b.t.Error("ready after the end")
+		}
 	})
-	b.awaitLog("watch open")
 }
 
 // awaitLog waits for a log line that contains the text.

@@ -1,8 +1,6 @@
 package argocd
 
 import (
-	"context"
-	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -178,34 +176,25 @@ func TestHiddenApplicationIsForgotten(t *testing.T) {
 func TestRefusedTokenAndItsRotation(t *testing.T) {
 	b := newBench(t).withApps()
 	b.server.SetToken("another")
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- b.client.Run(ctx) }()
+	b.start()
 	b.awaitLog("refuses us")
 	if err := b.client.Ready(); err == nil || !strings.Contains(err.Error(), "does not accept the token") {
 		t.Errorf("ready: %v", err)
 	}
-	if _, err := b.client.Application(ctx, dev); status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), "token") {
+	if _, err := b.client.Application(t.Context(), dev); status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), "token") {
 		t.Errorf("application: %v", err)
 	}
 	b.token.Store("another") // a new file, the same connection
 	b.awaitLog("watch open")
-	if _, err := b.client.Application(ctx, dev); err != nil {
+	if _, err := b.client.Application(t.Context(), dev); err != nil {
 		t.Error(err)
-	}
-	stop()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("Run ended with %v", err)
-	}
-	if err := b.client.Ready(); err == nil {
-		t.Error("ready after the end")
 	}
 }
 
 func TestListIsNotAllowed(t *testing.T) {
 	b := newBench(t).withApps()
 	b.server.FailRPC("List", codes.PermissionDenied, 1)
-	go func() { _ = b.client.Run(t.Context()) }()
+	b.start()
 	b.awaitLog("refuses us")
 	b.awaitLog("watch open")
 }

@@ -128,9 +128,16 @@ func (f *follower) look(ctx context.Context, s release.Snapshot) {
 		look.Live, look.At = &live, time.Now().UTC()
 		op.Progress, wants = release.Observe(op, look, f.Rules)
 	}
-	if wants.Refresh || wants.Hard {
+	if wants.Hard {
+		// "No effect" is claimed on it, so it counts only once it was answered.
+		if _, err := f.Applications.Refresh(ctx, op.Application, true); err != nil {
+			f.lost(ctx, err)
+			return
+		}
+	}
+	if wants.Refresh {
 		op.Progress = op.Progress.Refreshed()
-		f.refresh(ctx, wants.Hard)
+		f.refresh(ctx)
 	}
 	f.become(ctx, op.Progress)
 }
@@ -158,26 +165,19 @@ func (f *follower) learn(ctx context.Context, s release.Snapshot, sources []int)
 }
 
 // refresh reminds Argo CD to look at Git, beside the looking: it answers only
-// when the controller has. Its answer is one more look. A hard refresh is
-// repeated until it was answered, since "no effect" is claimed on it.
-func (f *follower) refresh(ctx context.Context, hard bool) {
+// when the controller has. Its answer is one more look.
+func (f *follower) refresh(ctx context.Context) {
 	f.refreshing.start(func() {
-		for {
-			s, err := f.Applications.Refresh(ctx, f.op.Application, hard)
-			if err == nil {
-				select {
-				case f.refreshed <- s:
-				default:
-				}
-				return
+		s, err := f.Applications.Refresh(ctx, f.op.Application, false)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.log.WarnContext(ctx, "refreshing the Application", "err", err)
 			}
-			if ctx.Err() != nil {
-				return
-			}
-			f.log.WarnContext(ctx, "refreshing the Application", "err", err)
-			if !hard || !pause(ctx, pollWaiting) {
-				return
-			}
+			return
+		}
+		select {
+		case f.refreshed <- s:
+		default:
 		}
 	})
 }

@@ -103,7 +103,7 @@ func (r Running) Hot(layer Layer) string {
 // tag, "" if it is.
 func (r Running) unverified(layer Layer) string {
 	s := r.Snapshot
-	workloads := r.Live.Of(layer.Repository())
+	workloads := r.Live.App(layer.Repository(), layer.Tag)
 	for _, w := range workloads {
 		if !w.Runs(layer.Repository(), layer.Tag) {
 			return fmt.Sprintf("Git says `%s`, and %s `%s` does not run that yet", layer.Tag, w.Kind, Plain(w.Name))
@@ -185,12 +185,16 @@ func devReady(s State) *Refusal {
 	name := s.Dev.Environment.Name
 	switch {
 	case s.Dev.Problem != nil || s.Dev.Live.Problem != "":
-		return &Refusal{Code: CodeDevUnknown, Do: "Try again, or use `--force` if a rule gives you that.",
-			Say: fmt.Sprintf("Whether %s of `%s` is healthy is not known: %s.", name, s.Layers.App, strings.TrimSuffix(s.Dev.Hot(s.Layers.Dev), "."))}
+		return &Refusal{
+			Code: CodeDevUnknown, Do: "Try again, or use `--force` if a rule gives you that.",
+			Say: fmt.Sprintf("Whether %s of `%s` is healthy is not known: %s.", name, s.Layers.App, strings.TrimSuffix(s.Dev.Hot(s.Layers.Dev), ".")),
+		}
 	}
 	if hot := s.Dev.Hot(s.Layers.Dev); hot != "" {
-		return &Refusal{Code: CodeDevHot, Do: fmt.Sprintf(do, name),
-			Say: fmt.Sprintf("What runs in %s of `%s` is not what Git says, so it was not `%s` that was checked there: %s.", name, s.Layers.App, Plain(string(s.Layers.Dev.Tag)), hot)}
+		return &Refusal{
+			Code: CodeDevHot, Do: fmt.Sprintf(do, name),
+			Say: fmt.Sprintf("What runs in %s of `%s` is not what Git says, so it was not `%s` that was checked there: %s.", name, s.Layers.App, Plain(string(s.Layers.Dev.Tag)), hot),
+		}
 	}
 	if why := s.Dev.unverified(s.Layers.Dev); why != "" {
 		return &Refusal{Code: CodeDevNotHealthy, Do: fmt.Sprintf(do, name), Say: fmt.Sprintf("%s is not healthy on `%s`: %s.", s.Dev.of(s.Layers.App), Plain(string(s.Layers.Dev.Tag)), why)}
@@ -242,8 +246,10 @@ func ResetDev(s State) (Plan, *Refusal) {
 	case s.Dev.Snapshot.Busy():
 		return Plan{}, &Refusal{Code: CodeInProgress, Say: fmt.Sprintf("%s has %s's tag already, and Argo CD is syncing it.", s.Dev.of(l.App), s.Prod.Environment.Name), Do: "Wait for that sync to end."}
 	case s.Dev.Snapshot.Health != "Healthy":
-		return Plan{}, &Refusal{Code: CodeDevNotHealthy, Do: "Look at it in Argo CD.",
-			Say: fmt.Sprintf("%s has %s's tag `%s` and is in sync, so a reset would change nothing; but %s.", s.Dev.of(l.App), s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), why)}
+		return Plan{}, &Refusal{
+			Code: CodeDevNotHealthy, Do: "Look at it in Argo CD.",
+			Say: fmt.Sprintf("%s has %s's tag `%s` and is in sync, so a reset would change nothing; but %s.", s.Dev.of(l.App), s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), why),
+		}
 	}
 	return plan, nil
 }

@@ -11,7 +11,7 @@ var (
 	ErrBusy = errors.New("another operation is already in progress")
 	// ErrDenied: Argo CD does not let the bot's account do it, or a sync window
 	// is closed.
-	ErrDenied = errors.New("Argo CD does not allow it")
+	ErrDenied = errors.New("not allowed by Argo CD")
 	// ErrOutcomeUnknown: a write may or may not have landed. Asking again with
 	// the same Change is safe and finds out.
 	ErrOutcomeUnknown = errors.New("whether the write landed is not known")
@@ -19,7 +19,7 @@ var (
 	ErrUnauthorized = errors.New("not authorized by the Git host")
 	// ErrWriteRejected: the Git host took the push and refused it (a hook, a
 	// protected branch). The error's text is the host's reason.
-	ErrWriteRejected = errors.New("the Git host refused the push")
+	ErrWriteRejected = errors.New("refused by the Git host")
 	// ErrFenced: another process has taken over what is being saved.
 	ErrFenced = errors.New("another process has taken it over")
 	// ErrExists: there already is an operation of that request.

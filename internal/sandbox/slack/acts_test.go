@@ -87,7 +87,7 @@ func click(t *testing.T, s *Server, seen <-chan map[string]any, ref MessageRef) 
 }
 
 func TestEvents(t *testing.T) {
-	s := start(t, Options{})
+	s := start(t, Options{Scopes: append(DefaultScopes(), "reactions:write")})
 	seen := dial(t, s).ackAll("")
 	mustPost(t, s, "text", "before")
 	events, stop := s.Events()

@@ -52,9 +52,12 @@ func TestSlackGo(t *testing.T) {
 	if m, err := api.GetUserGroupMembersContext(ctx, "S1"); err != nil || len(m) != 1 {
 		t.Errorf("members = %v, %v", m, err)
 	}
-	if _, err := api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: "C1"}); err == nil {
-		t.Error("conversations.info without channels:read")
-	} else if missing, ok := errors.AsType[slackgo.SlackErrorResponse](err); !ok || missing.Err != "missing_scope" || missing.Needed != "channels:read" {
+	if c, err := api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: "C1"}); err != nil || c.ID != "C1" {
+		t.Errorf("channel = %+v, %v", c, err)
+	}
+	s.MissingScope("conversations.info", "channels:read")
+	_, err = api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: "C1"})
+	if missing, ok := errors.AsType[slackgo.SlackErrorResponse](err); !ok || missing.Err != "missing_scope" || missing.Needed != "channels:read" {
 		t.Errorf("err = %#v", err)
 	}
 	header := slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.MarkdownType, "x", false, false))

@@ -220,7 +220,7 @@ func TestEphemeral(t *testing.T) {
 }
 
 func TestDeleteAndReact(t *testing.T) {
-	s := start(t, Options{})
+	s := start(t, Options{Scopes: append(DefaultScopes(), "reactions:write")})
 	ref := mustPost(t, s, "text", "x")
 	react := []string{"channel", ref.Channel, "timestamp", ref.TS, "name", "rocket"}
 	if a := call(t, s, "reactions.add", react...); a.body["ok"] != true {
