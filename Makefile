@@ -10,8 +10,9 @@ TOOL  = $(GO) tool -modfile=tools.mod
 
 .PHONY: test check lint vuln race e2e golden fuzz
 
+# Most tests wait for something, so more of them than there are cores run at once.
 test:
-	$(GO) test ./...
+	$(GO) test -parallel 4 ./...
 
 check: test lint
 
@@ -31,10 +32,10 @@ vuln:
 	if [ $$code != 0 ]; then echo "govulncheck: no result (exit code $$code), its database could not be had"; fi
 
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -parallel 4 ./...
 
 e2e:
-	cd e2e && $(GO) test -count=1 -timeout 40m -v ./...
+	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -parallel 8 -timeout 30m ./...
 
 golden:
 	$(GO) test ./internal/slackui/... -update

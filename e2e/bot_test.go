@@ -289,10 +289,10 @@ func promoteBroken(t *testing.T, b *bot, f *figures) {
 	f.add(t, b, "broken", began)
 }
 
-var podCount = regexp.MustCompile(`(\d+) of 4 pods ready`)
+var podCount = regexp.MustCompile(`(\d+) of 8 pods ready`)
 
 func promoteSlow(t *testing.T, b *bot, f *figures) {
-	b.verified(t, webcore.App{Name: "gradual", DevTag: "sha-slow222", Replicas: 4})
+	b.verified(t, webcore.App{Name: "gradual", DevTag: "sha-slow222", Replicas: 8})
 	began := b.command(t, "/promote", "gradual")
 	m := b.shows(t, "gradual", "is on `sha-slow222` in prod")
 	var counts []string
@@ -367,9 +367,8 @@ func resetSession(t *testing.T, b *bot, f *figures) {
 }
 
 func resetSessionThatStays(t *testing.T, b *bot, f *figures) {
-	b.verified(t, webcore.App{Name: "staying"})
 	must(t, b.rig.SetTracking(t.Context(), rig.TrackByAnnotation))
-	must(t, b.rig.Refresh(t.Context(), "staying", "dev"))
+	b.verified(t, webcore.App{Name: "staying"})
 	must(t, b.rig.StartSession(t.Context(), "staying"))
 	must(t, b.rig.AwaitReplicas(t.Context(), "staying", "dev", 0))
 	began := b.question(t, "staying")

@@ -62,7 +62,7 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 	s := &stage{t: t}
 	quiet := discard()
 	var err error
-	s.world, err = newWorld(t.Context(), t.TempDir(), worldOptions{pace: 10 * time.Millisecond, apps: apps, log: quiet})
+	s.world, err = newWorld(t.Context(), t.TempDir(), worldOptions{pace: 10 * time.Millisecond, poll: time.Second, apps: apps, log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +226,10 @@ func (s *stage) refused(m slack.Message, text string, commits int) {
 	}
 	if got := s.public(releases); len(got) != 0 {
 		s.t.Errorf("a refusal is public:\n%s", s.draw())
+	}
+	// Nothing that was typed can ping, link or break out.
+	if raw := string(m.Blocks) + m.Text; strings.Contains(raw, "<!channel>") || strings.Contains(raw, "<@U1>") {
+		s.t.Errorf("the answer pings: %s", raw)
 	}
 }
 

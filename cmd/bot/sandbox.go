@@ -46,7 +46,7 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	tty := isTerminal(out)
-	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, apps: sandboxApps, slack: slack.Options{Color: tty}, log: log})
+	w, err := newWorld(ctx, dir, worldOptions{pace: 400 * time.Millisecond, poll: 2 * time.Second, apps: sandboxApps, slack: slack.Options{Color: tty}, log: log})
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type world struct {
 // worldOptions say how fast the world turns and what is in it.
 type worldOptions struct {
 	pace time.Duration // one step of the simulated cluster
+	poll time.Duration // how often Argo CD looks for commits that nobody announced
 	apps []githost.App
 	// annotated are the apps whose dev knows its resources by annotation, as
 	// Argo CD 3 does: it never prunes the clone of a live session.
@@ -69,7 +70,7 @@ func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err er
 	}
 	w.argo, err = argocd.Start(argocd.Options{
 		Repo: filepath.Join(repositories, githost.WebCore), URL: w.git.URL(githost.WebCore), Branch: githost.Branch,
-		Token: worldArgoCD, Pace: o.pace, Poll: 5 * o.pace, Log: o.log,
+		Token: worldArgoCD, Pace: o.pace, Poll: o.poll, Log: o.log,
 	})
 	if err != nil {
 		return w, fmt.Errorf("starting Argo CD's stand-in: %w", err)

@@ -119,8 +119,8 @@ func (r *Rig) serverAnswers() func(context.Context) error {
 	return answers("http://" + r.ArgoCDAddr() + "/healthz")
 }
 
-// SetTracking changes how Argo CD knows its own resources. It holds for all Applications; those that exist are
-// compared anew and brought in line by their next sync.
+// SetTracking changes how Argo CD knows its own resources, for all Applications. What an app has in the cluster keeps
+// its old marks until its next sync, and so does a copy of it: for a story that is about tracking, add the app after this.
 func (r *Rig) SetTracking(ctx context.Context, tracking Tracking) error {
 	return r.Kube.Patch(ctx, namespacePath+"/configmaps/argocd-cm",
 		map[string]any{"data": map[string]any{"application.resourceTrackingMethod": tracking}})

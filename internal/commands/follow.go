@@ -11,7 +11,7 @@ import (
 // How often a followed Application is read without an event: the watch may
 // drop events, and progress between two health changes makes none.
 const (
-	pollRolling = 2 * time.Second
+	pollRolling = time.Second
 	pollWaiting = 5 * time.Second
 )
 
