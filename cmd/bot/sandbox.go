@@ -161,6 +161,7 @@ func (t *terminal) talk(ctx context.Context, in io.Reader) error {
 			if err := t.act(ctx, line); err != nil {
 				t.say("  " + err.Error())
 			}
+			t.showAll(events)
 		case <-idle.C:
 			if !over || len(events) > 0 {
 				continue
@@ -236,6 +237,23 @@ func (t *terminal) show(e slack.Event) {
 	fmt.Fprint(t.out, "\r", text)
 	t.last, t.lines = m.MessageRef, strings.Count(text, "\n")
 	t.prompt()
+}
+
+// showAll shows what has happened, so that the next line can press a button of it.
+func (t *terminal) showAll(events <-chan slack.Event) {
+	quiet := time.NewTimer(200 * time.Millisecond)
+	defer quiet.Stop()
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			t.show(e)
+		case <-quiet.C:
+			return
+		}
+	}
 }
 
 // number adds the numbers of the buttons that do something.

@@ -41,14 +41,11 @@ type world struct {
 
 // worldOptions say how fast the world turns and what is in it.
 type worldOptions struct {
-	pace time.Duration // one step of the simulated cluster
-	poll time.Duration // how often Argo CD looks for commits that nobody announced
-	apps []githost.App
-	// annotated are the apps whose dev knows its resources by annotation, as
-	// Argo CD 3 does: it never prunes the clone of a live session.
-	annotated []string
-	slack     slack.Options
-	log       *slog.Logger
+	pace  time.Duration // one step of the simulated cluster
+	poll  time.Duration // how often Argo CD looks for commits that nobody announced
+	apps  []githost.App
+	slack slack.Options
+	log   *slog.Logger
 }
 
 func newWorld(ctx context.Context, dir string, o worldOptions) (w *world, err error) {
@@ -103,6 +100,7 @@ slack: {api_url: %q, channel: %s, listen: "127.0.0.1:0"}
 git: {url: %q, branch: %s, committer: {name: promoter, email: promoter@synestra.io}}
 argocd: {server: %q, plaintext: true, web_url: "https://argocd.example"}
 store: {path: %q}
+rollout: {timeout: 1m} # nothing here takes longer
 environments:
   - {name: dev,  layer: "deploy/env/release-dev/{app}.yaml",  values: "deploy/env/dev/{app}.yaml",  application: "web-{app}-dev"}
   - {name: prod, layer: "deploy/env/release-prod/{app}.yaml", values: "deploy/env/prod/{app}.yaml", application: "web-{app}-prod"}

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -123,7 +122,7 @@ func (d *Desk) state(ctx context.Context, app release.App) (release.State, error
 }
 
 func (d *Desk) running(ctx context.Context, app release.App, env release.Environment) release.Running {
-	ctx, stop := context.WithTimeoutCause(ctx, 15*time.Second, fmt.Errorf("Argo CD did not answer in 15 s"))
+	ctx, stop := context.WithTimeoutCause(ctx, 15*time.Second, errors.New("no answer from Argo CD in 15 s"))
 	defer stop()
 	r := release.Running{Environment: env}
 	name := env.ApplicationName(app)

@@ -20,7 +20,6 @@ type outside struct {
 	commits []commit
 	posts   []post
 	syncs   []time.Time
-	drift   bool
 	broken  bool // the release never becomes ready
 }
 
