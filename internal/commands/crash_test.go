@@ -135,7 +135,7 @@ func liveAndDie(t *testing.T, make func() release.Operation, broken bool, at int
 
 func judgeOutside(t *testing.T, o *outside, op release.Operation, end release.Stage, steps []string) {
 	t.Helper()
-	stored := o.ops[op.ID]
+	stored := o.op(op.ID)
 	if stored.Progress.Stage != end || !stored.Told {
 		t.Errorf("ended %q (%s), told %v; steps %q", stored.Progress.Stage, stored.Progress.Note, stored.Told, steps)
 	}
@@ -179,12 +179,12 @@ func TestStopsAtOnce(t *testing.T) {
 		}
 		synctest.Wait()
 		one.end()
-		if owner := o.ops[op.ID].Lease.Owner; owner != "" {
+		if owner := o.op(op.ID).Lease.Owner; owner != "" {
 			t.Fatalf("the lease is still %q's", owner)
 		}
 		two := start(t.Context(), o.link(0, false), "two")
 		time.Sleep(10 * time.Second)
-		if stage := o.ops[op.ID].Progress.Stage; stage != release.StageHealthy {
+		if stage := o.op(op.ID).Progress.Stage; stage != release.StageHealthy {
 			t.Errorf("ten seconds later it is %q", stage)
 		}
 		two.end()
@@ -210,7 +210,7 @@ func TestOneAtATime(t *testing.T) {
 			t.Fatalf("second request: %v", err)
 		}
 		time.Sleep(20 * time.Second)
-		if stage := o.ops["01A"].Progress.Stage; stage != release.StageDegraded {
+		if stage := o.op("01A").Progress.Stage; stage != release.StageDegraded {
 			t.Fatalf("the first is %q", stage)
 		}
 		o.mu.Lock()
@@ -220,7 +220,7 @@ func TestOneAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		first, second := o.ops["01A"], o.ops["01B"]
+		first, second := o.op("01A"), o.op("01B")
 		if first.Progress.Stage != release.StageSuperseded || first.Progress.By != "01B" {
 			t.Errorf("the first is %q by %q", first.Progress.Stage, first.Progress.By)
 		}

@@ -23,6 +23,13 @@ type outside struct {
 	broken  bool // the release never becomes ready
 }
 
+// op is an operation as it is stored now.
+func (o *outside) op(id string) release.Operation {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ops[id]
+}
+
 type commit struct {
 	operation string
 	rev       release.Revision
