@@ -213,12 +213,13 @@ func TestOneAtATime(t *testing.T) {
 		if stage := o.op("01A").Progress.Stage; stage != release.StageDegraded {
 			t.Fatalf("the first is %q", stage)
 		}
-		o.mu.Lock()
-		o.broken = false
-		o.mu.Unlock()
 		if _, err := p.Start(t.Context(), withBaseline(t, o, next)); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the second has taken over
+		o.mu.Lock()
+		o.broken = false
+		o.mu.Unlock()
 		time.Sleep(time.Minute)
 		first, second := o.op("01A"), o.op("01B")
 		if first.Progress.Stage != release.StageSuperseded || first.Progress.By != "01B" {
