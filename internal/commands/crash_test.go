@@ -114,19 +114,16 @@ func liveAndDie(t *testing.T, make func() release.Operation, broken bool, at int
 		case <-time.After(5 * time.Minute):
 		}
 		one.end()
-		if len(o.ops) == 0 {
+		stored := len(o.ops) > 0
+		two := start(t.Context(), o.link(0, false), "two")
+		if !stored {
 			// It died before anything was stored: the request is worked off again.
-			two := start(t.Context(), o.link(0, false), "two")
 			if _, err := two.Start(t.Context(), op); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(5 * time.Minute)
-			two.end()
-		} else {
-			two := start(t.Context(), o.link(0, false), "two")
-			time.Sleep(5 * time.Minute)
-			two.end()
 		}
+		time.Sleep(5 * time.Minute)
+		two.end()
 		steps = first.names
 		judgeOutside(t, o, op, end, steps)
 	})

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -167,16 +168,9 @@ func alreadyThere(s State) *Refusal {
 	say := fmt.Sprintf("%s already runs `%s`, the same as %s.", s.Prod.of(l.App), Plain(string(l.Prod.Tag)), s.Dev.Environment.Name)
 	if why := s.Prod.unverified(l.Prod); s.Prod.Live.Problem != "" || why != "" {
 		say = fmt.Sprintf("%s already has `%s` in Git, the same as %s; but as for what runs, %s.", s.Prod.of(l.App),
-			Plain(string(l.Prod.Tag)), s.Dev.Environment.Name, firstOf(Plain(s.Prod.Live.Problem), why))
+			Plain(string(l.Prod.Tag)), s.Dev.Environment.Name, cmp.Or(Plain(s.Prod.Live.Problem), why))
 	}
 	return &Refusal{Code: CodeAlreadyThere, Say: say, Do: "There is nothing to promote."}
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // devReady refuses a dev that has not been seen to run its Git tag well.

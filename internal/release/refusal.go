@@ -31,7 +31,6 @@ const (
 	CodeMoved           Code = "layer_moved"           // somebody changed the tag meanwhile
 	CodeCannotPost      Code = "cannot_post"           // the bot cannot post where it was asked
 	CodeExpired         Code = "expired"               // a button's question is no longer open
-	CodeNotPromotable   Code = "nothing_to_promote"    //
 	CodeArgoUnreachable Code = "argocd_unreachable"    //
 	CodeGitUnreachable  Code = "git_unreachable"       //
 )
