@@ -15,6 +15,8 @@ import (
 const (
 	// ChartPath is the folder of the chart that every app shares.
 	ChartPath = "deploy/charts/web-app"
+	// Charts is a repository with the same chart in the same folder, for Applications that take the values from elsewhere.
+	Charts = "charts.git"
 	// FirstTag is the image tag of an app that names none.
 	FirstTag = "sha-0000001"
 
@@ -30,6 +32,7 @@ type App struct {
 	DevTag, ProdTag  string
 	Replicas         int
 	ProgressDeadline time.Duration // how long a rollout may stand still before Kubernetes calls it failed; whole seconds
+	TwoSources       bool          // its Applications take the chart from Charts and the values from web-core ($values)
 }
 
 // Tag is the tag that the app is added with in env (dev or prod).
@@ -47,16 +50,25 @@ func (a App) Tag(env string) string {
 // Repo is web-core on its host. It may be used from several goroutines, also beside pushes by others.
 type Repo struct{ host *githost.Host }
 
-// Create makes web-core on the host, with the chart and no app.
+// Create makes web-core on the host, with the chart and no app, and Charts.
 func Create(ctx context.Context, host *githost.Host) (*Repo, error) {
 	if _, err := host.Seed(ctx); err != nil {
 		return nil, fmt.Errorf("making web-core: %w", err)
+	}
+	if err := host.Create(Charts); err != nil {
+		return nil, fmt.Errorf("making %s: %w", Charts, err)
+	}
+	if _, err := host.Git(ctx, githost.WebCore, "push", "--quiet", "./"+Charts, githost.Branch); err != nil {
+		return nil, fmt.Errorf("making %s: %w", Charts, err)
 	}
 	return &Repo{host}, nil
 }
 
 // URL is where web-core is served.
 func (r *Repo) URL() string { return r.host.URL(githost.WebCore) }
+
+// ChartsURL is where Charts is served.
+func (r *Repo) ChartsURL() string { return r.host.URL(Charts) }
 
 // AddApp commits the four files of an app and returns the commit.
 func (r *Repo) AddApp(ctx context.Context, app App) (string, error) {
@@ -88,6 +100,45 @@ func (r *Repo) SetTag(ctx context.Context, author, env, app, tag string) (string
 		return "", fmt.Errorf("setting the %s tag of %s: %w", env, app, err)
 	}
 	return commit, nil
+}
+
+// SetReplicas changes the app's values of env as one commit by author, and returns the commit. The tag stays.
+func (r *Repo) SetReplicas(ctx context.Context, author, env string, app App, replicas int) (string, error) {
+	app.Replicas = replicas
+	commit, err := r.host.Commit(ctx, githost.WebCore, author, fmt.Sprintf("%s: %d pods in %s", app.Name, replicas, env),
+		map[string][]byte{ValuesPath(env, app.Name): app.values(env)})
+	if err != nil {
+		return "", fmt.Errorf("setting the %s pods of %s: %w", env, app.Name, err)
+	}
+	return commit, nil
+}
+
+// Revert undoes a commit as `git revert` does, as author, and returns the new commit. Nobody may have changed the same
+// files since.
+func (r *Repo) Revert(ctx context.Context, author, commit string) (string, error) {
+	subject, err := r.host.Git(ctx, githost.WebCore, "show", "--no-patch", "--format=%s", commit)
+	if err != nil {
+		return "", fmt.Errorf("reverting %s: %w", commit, err)
+	}
+	changed, err := r.host.Git(ctx, githost.WebCore, "diff-tree", "--no-commit-id", "--name-only", "-r", commit)
+	if err != nil {
+		return "", fmt.Errorf("reverting %s: %w", commit, err)
+	}
+	files := map[string][]byte{}
+	for path := range strings.Lines(changed + "\n") {
+		path = strings.TrimSpace(path)
+		before, err := r.host.Git(ctx, githost.WebCore, "show", commit+"^:"+path)
+		if err != nil {
+			return "", fmt.Errorf("reverting %s: %w", commit, err)
+		}
+		files[path] = []byte(before + "\n")
+	}
+	message := fmt.Sprintf("Revert %q\n\nThis reverts commit %s.", subject, commit)
+	revert, err := r.host.Commit(ctx, githost.WebCore, author, message, files)
+	if err != nil {
+		return "", fmt.Errorf("reverting %s: %w", commit, err)
+	}
+	return revert, nil
 }
 
 // Tag returns the tag in the app's release layer of env at revision, a commit or branch.

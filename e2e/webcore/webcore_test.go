@@ -122,3 +122,59 @@ func TestARivalIsQuicker(t *testing.T) {
 		t.Error("not pushed after the rival's commit was taken in")
 	}
 }
+
+func TestRevertBringsBackWhatWasThere(t *testing.T) {
+	ctx, r := t.Context(), newRepo(t)
+	added, err := r.AddApp(ctx, App{Name: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := r.SetTag(ctx, Person, "prod", "shop", "sha-2222222")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.SetTag(ctx, CI, "dev", "shop", "sha-3333333"); err != nil {
+		t.Fatal(err)
+	}
+	revert, err := r.Revert(ctx, CI, commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := r.host.Git(ctx, githost.WebCore, "diff", "--name-only", added, revert)
+	if want := LayerPath("dev", "shop"); err != nil || changed != want {
+		t.Errorf("differs from before the commit in %q, %v, want %q alone", changed, err, want)
+	}
+	subject, err := r.host.Git(ctx, githost.WebCore, "show", "--no-patch", "--format=%an: %s", revert)
+	if want := `ci: Revert "release(prod): shop sha-2222222"`; err != nil || subject != want {
+		t.Errorf("got %q, %v, want %q", subject, err, want)
+	}
+}
+
+func TestSetReplicasLeavesTheTag(t *testing.T) {
+	ctx, r := t.Context(), newRepo(t)
+	app := App{Name: "shop"}
+	before, err := r.AddApp(ctx, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := r.SetReplicas(ctx, Person, "prod", app, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := r.host.Git(ctx, githost.WebCore, "diff", "--numstat", before, after)
+	if want := "1\t0\t" + ValuesPath("prod", "shop"); err != nil || changed != want {
+		t.Errorf("changed %q, %v, want %q", changed, err, want)
+	}
+}
+
+func TestChartsHasTheChart(t *testing.T) {
+	r := newRepo(t)
+	ours, err := r.host.Git(t.Context(), githost.WebCore, "rev-parse", "main:"+ChartPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := r.host.Git(t.Context(), Charts, "rev-parse", "main:"+ChartPath)
+	if err != nil || ours != theirs {
+		t.Errorf("charts.git has %s, %v, want %s", theirs, err, ours)
+	}
+}

@@ -89,20 +89,10 @@ func (r *Repo) checkChange(c release.Change) (plumbing.Hash, error) {
 		return base, errors.New("its message holds a NUL")
 	case c.From == "" || c.From == c.To:
 		return base, errors.New("it changes nothing")
-	case !slices.ContainsFunc(r.both(), func(e release.Environment) bool { return isLayer(c.Path, e) }):
+	case !slices.ContainsFunc(r.both(), func(e release.Environment) bool { _, ok := appOf(c.Path, e); return ok }):
 		return base, fmt.Errorf("%q is no release layer", c.Path)
 	}
 	return base, nil
-}
-
-func isLayer(path string, env release.Environment) bool {
-	before, after, _ := strings.Cut(env.Layer, "{app}")
-	name, ok := middle(path, before, after)
-	if !ok {
-		return false
-	}
-	_, err := release.ParseApp(name)
-	return err == nil
 }
 
 // settle gives the caller the result.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -74,25 +76,61 @@ func headerSafe(s string) string {
 
 var trailerLine = regexp.MustCompile(`^[A-Za-z0-9-]+:\s`)
 
-// trailer is the value of a trailer, "" if there is none. Trailers are the last
-// paragraph, if it is not also the first and has nothing but trailers and their
-// continuation lines in it (git-interpret-trailers(1)): a message that only
-// quotes one does not have it.
-func trailer(message, key string) string {
+// trailer is the value of a trailer, "" if there is none.
+func trailer(message, key string) string { return trailers(message)[key] }
+
+// trailers are the last paragraph, if it is not also the first and has nothing
+// but trailers and their continuation lines in it (git-interpret-trailers(1)): a
+// message that only quotes one does not have it. Of two with one key the last
+// one counts.
+func trailers(message string) map[string]string {
 	message = strings.TrimRight(message, "\n ")
 	i := strings.LastIndex(message, "\n\n")
 	if i < 0 {
-		return ""
+		return nil
 	}
-	value := ""
+	found := map[string]string{}
 	for n, line := range strings.Split(message[i+2:], "\n") {
-		switch {
-		case n > 0 && strings.HasPrefix(line, " "):
-		case !trailerLine.MatchString(line + " "):
-			return ""
-		case strings.HasPrefix(line, key+":"):
-			value = strings.TrimSpace(line[len(key)+1:])
+		if n > 0 && strings.HasPrefix(line, " ") {
+			continue
+		}
+		if !trailerLine.MatchString(line + " ") {
+			return nil
+		}
+		key, value, _ := strings.Cut(line, ":")
+		found[key] = strings.TrimSpace(value)
+	}
+	return found
+}
+
+// parseDetails reads what people want to know of a commit. What it cannot read
+// it leaves empty.
+func parseDetails(data []byte) details {
+	head, message, _ := strings.Cut(strings.ToValidUTF8(string(data), "\ufffd"), "\n\n")
+	var d details
+	for line := range strings.SplitSeq(head, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		switch key {
+		case "author":
+			d.author, _ = parseIdent(value)
+		case "committer":
+			_, d.at = parseIdent(value)
 		}
 	}
-	return value
+	subject, _, _ := strings.Cut(strings.TrimLeft(message, "\n"), "\n")
+	d.subject, d.trailers = release.Plain(subject), trailers(message)
+	return d
+}
+
+// parseIdent reads "Name <address> 1700000000 +0100".
+func parseIdent(s string) (release.Identity, time.Time) {
+	name, rest, _ := strings.Cut(s, " <")
+	email, when, _ := strings.Cut(rest, "> ")
+	seconds, _, _ := strings.Cut(when, " ")
+	id := release.Identity{Name: release.Plain(name), Email: release.Plain(email)}
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return id, time.Time{}
+	}
+	return id, time.Unix(n, 0).UTC()
 }

@@ -40,7 +40,12 @@ func (e *hostError) Error() string { return "the Git host says: " + release.Plai
 type statusError struct {
 	status int
 	text   string // what the host said, "" if nothing printable
+	settings
 }
+
+// settings are what the parts of the configuration are called that an error may
+// come from.
+type settings struct{ address, branch, token, username string }
 
 func (e *statusError) Error() string {
 	s := fmt.Sprintf("the Git host answered %d %s", e.status, http.StatusText(e.status))
@@ -49,11 +54,11 @@ func (e *statusError) Error() string {
 	}
 	switch e.status {
 	case http.StatusUnauthorized:
-		s += "; check GIT_TOKEN and git.username"
+		s += "; check " + e.token + " and " + e.username
 	case http.StatusForbidden:
-		s += "; check the rights of GIT_TOKEN"
+		s += "; check the rights of " + e.token
 	case http.StatusNotFound:
-		s += "; check git.url, and that GIT_TOKEN may see the repository"
+		s += "; check " + e.address + ", and that " + e.token + " may see the repository"
 	}
 	return s
 }

@@ -14,16 +14,17 @@ const maxFacts = 4096
 
 // question is what was asked for a fact. Its answer never changes.
 type question struct {
-	commit, rev release.Revision
-	path        string
-	tag         release.Tag
+	commit, rev  release.Revision
+	path, values string
+	tag          release.Tag
 }
 
 // Fact is where a revision stands towards a commit of ours, and whether the
-// layer at path has the tag there. Where that cannot be told, the relation is
-// unknown and the error says why.
-func (r *Repo) Fact(ctx context.Context, commit, rev release.Revision, path string, tag release.Tag) (release.Fact, error) {
-	q := question{commit, rev, path, tag}
+// layer at path has the tag there and, unless values is "", the file at values
+// is as the commit has it. Where that cannot be told, the relation is unknown
+// and the error says why.
+func (r *Repo) Fact(ctx context.Context, commit, rev release.Revision, path, values string, tag release.Tag) (release.Fact, error) {
+	q := question{commit, rev, path, values, tag}
 	r.mu.Lock()
 	known, ok := r.facts[q]
 	r.mu.Unlock()
@@ -57,6 +58,9 @@ func (r *Repo) findFact(ctx context.Context, q question) (release.Fact, error) {
 		return release.Fact{}, err
 	}
 	keeps, err := r.keeps(ctx, theirs, q.path, q.tag)
+	if err == nil && keeps && q.values != "" {
+		keeps, err = r.alike(ctx, ours, theirs, q.values)
+	}
 	if err != nil {
 		return release.Fact{}, err
 	}
@@ -106,4 +110,14 @@ func (r *Repo) keeps(ctx context.Context, at plumbing.Hash, path string, tag rel
 	}
 	value, ok := readValue(data, r.tagPath)
 	return ok && value == string(tag), nil
+}
+
+// alike says that a path is the same at two commits, be it that neither has it.
+func (r *Repo) alike(ctx context.Context, a, b plumbing.Hash, path string) (bool, error) {
+	there, err := r.find(ctx, a, path)
+	if err != nil {
+		return false, err
+	}
+	here, err := r.find(ctx, b, path)
+	return there.missing == here.missing && there.mode == here.mode && there.hash == here.hash, err
 }

@@ -51,7 +51,7 @@ func TestFact(t *testing.T) {
 	fresh := open(t, h)
 	checkFacts(t, h, fresh, ours, rows)
 	// Our commit is one that the host has lost: nothing is claimed.
-	if got, err := fresh.Fact(t.Context(), "2222222222222222222222222222222222222222", newer, prodPath, "sha-2222222"); got != (release.Fact{}) || err == nil {
+	if got, err := fresh.Fact(t.Context(), "2222222222222222222222222222222222222222", newer, prodPath, "", "sha-2222222"); got != (release.Fact{}) || err == nil {
 		t.Errorf("our commit is lost: got %+v, %v", got, err)
 	}
 }
@@ -61,7 +61,7 @@ func TestFact(t *testing.T) {
 func checkFacts(t *testing.T, h *githost.Host, fresh *Repo, ours release.Revision, rows []factRow) {
 	t.Helper()
 	for _, row := range rows {
-		got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222")
+		got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "", "sha-2222222")
 		if got != row.want || (err != nil) != row.err {
 			t.Errorf("%s: got %+v, %v, want %+v", row.name, got, err, row.want)
 		}
@@ -71,7 +71,7 @@ func checkFacts(t *testing.T, h *githost.Host, fresh *Repo, ours release.Revisio
 		if row.err {
 			continue
 		}
-		if got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "sha-2222222"); got != row.want || err != nil {
+		if got, err := fresh.Fact(t.Context(), ours, row.rev, prodPath, "", "sha-2222222"); got != row.want || err != nil {
 			t.Errorf("%s, asked again: got %+v, %v", row.name, got, err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestFactsAsTheBranchMoves(t *testing.T) {
 	}
 	fact := func(rev release.Revision, want release.Fact) {
 		t.Helper()
-		if got, err := r.Fact(t.Context(), ours, rev, prodPath, "sha-2222222"); got != want || err != nil {
+		if got, err := r.Fact(t.Context(), ours, rev, prodPath, "", "sha-2222222"); got != want || err != nil {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
@@ -123,7 +123,7 @@ func TestFactsThroughAMerge(t *testing.T) {
 	merge := git(t, h, append(as, "-p", string(ours), "-p", side)...)
 	git(t, h, "update-ref", "refs/heads/main", merge)
 	for rev, want := range map[string]release.Relation{merge: release.RelationNewer, side: release.RelationDiverged, base: release.RelationOlder} {
-		if got, err := r.Fact(t.Context(), ours, release.Revision(rev), prodPath, "sha-2222222"); err != nil || got.Relation != want {
+		if got, err := r.Fact(t.Context(), ours, release.Revision(rev), prodPath, "", "sha-2222222"); err != nil || got.Relation != want {
 			t.Errorf("%s: got %+v, %v, want %s", rev, got, err, want)
 		}
 	}

@@ -73,6 +73,16 @@ func askCommits(base, tip plumbing.Hash) ask {
 	}
 }
 
+// askTrail asks for commits and the trees that may be looked through at depth:
+// of each commit that tips have and olds have not, but no more than deepen back.
+func askTrail(tips, olds []plumbing.Hash, deepen, depth int) ask {
+	return func(mode filtering) fetchRequest {
+		return fetchRequest{wants: tips, haves: olds, deepen: deepen, filter: [...]string{
+			fmt.Sprintf("combine:blob:none+tree:%d", depth), "blob:none", "blob:none", "",
+		}[mode]}
+	}
+}
+
 // askObjects asks for trees or blobs by their hashes.
 func askObjects(kind plumbing.ObjectType, hashes []plumbing.Hash) ask {
 	return func(mode filtering) fetchRequest {
@@ -88,9 +98,22 @@ func askObjects(kind plumbing.ObjectType, hashes []plumbing.Hash) ask {
 // keeps what came in the cache. A commit that the haves already contain is not
 // sent, wanted or not, so callers look whether they got what they need.
 func (r *Repo) fetch(ctx context.Context, a ask) (map[plumbing.Hash]object, error) {
-	mode, proven := r.filters.now()
+	pack, err := r.filters.fetch(ctx, r.host, a)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := unpack(pack)
+	if err != nil {
+		return nil, err
+	}
+	return r.keep(objects), nil
+}
+
+// fetch asks a host, with a weaker filter where it refuses a stronger one.
+func (f *filters) fetch(ctx context.Context, host transport, a ask) ([]byte, error) {
+	mode, proven := f.now()
 	for {
-		pack, err := r.host.fetch(ctx, a(mode))
+		pack, err := host.fetch(ctx, a(mode))
 		if mode < filterNothing && !proven && filterRefused(err) {
 			mode++
 			continue
@@ -98,12 +121,8 @@ func (r *Repo) fetch(ctx context.Context, a ask) (map[plumbing.Hash]object, erro
 		if err != nil {
 			return nil, err
 		}
-		r.filters.worked(mode)
-		objects, err := unpack(pack)
-		if err != nil {
-			return nil, err
-		}
-		return r.keep(objects), nil
+		f.worked(mode)
+		return pack, nil
 	}
 }
 

@@ -26,6 +26,7 @@ type httpHost struct {
 	base     string // no slash at the end, no credentials
 	username string
 	token    func(context.Context) (string, error) // nil for none
+	settings settings
 	client   *http.Client
 	timeout  time.Duration
 
@@ -36,6 +37,7 @@ type httpHost struct {
 func newHTTPHost(base string, cfg Config) *httpHost {
 	return &httpHost{
 		base: strings.TrimSuffix(base, "/"), username: cfg.Username, token: cfg.Token, timeout: cfg.Timeout,
+		settings:  cfg.settings(),
 		discovery: newGate(),
 		client: &http.Client{
 			Transport: &http.Transport{
@@ -69,7 +71,7 @@ func (h *httpHost) tip(ctx context.Context, ref string) (plumbing.Hash, error) {
 	case err != nil:
 		return plumbing.ZeroHash, fmt.Errorf("asking for %s: %w", ref, err)
 	case found.IsZero():
-		return plumbing.ZeroHash, fmt.Errorf("%w: %s; check git.branch", ErrNotFound, ref)
+		return plumbing.ZeroHash, fmt.Errorf("%w: %s; check %s", ErrNotFound, ref, h.settings.branch)
 	}
 	return found, nil
 }
@@ -118,7 +120,7 @@ func (h *httpHost) discover(ctx context.Context) (capabilities, error) {
 	body, err := h.do(ctx, query{service: "git-upload-pack", advertisement: true})
 	var moved *movedError
 	if errors.As(err, &moved) {
-		if h.base, err = sameHost(h.base, moved.to); err == nil {
+		if h.base, err = sameHost(h.base, moved.to, h.settings); err == nil {
 			body, err = h.do(ctx, query{service: "git-upload-pack", advertisement: true})
 		}
 	}
@@ -137,7 +139,7 @@ const advertisement = "/info/refs?service=git-upload-pack"
 
 // sameHost is the base that a redirect of the advertisement leads to. Another
 // host, port or scheme must be put into the configuration by a person.
-func sameHost(base, location string) (string, error) {
+func sameHost(base, location string, names settings) (string, error) {
 	from, err := url.Parse(base + advertisement)
 	if err != nil {
 		return base, err
@@ -145,7 +147,7 @@ func sameHost(base, location string) (string, error) {
 	to, err := from.Parse(location)
 	if err != nil || to.Scheme != from.Scheme || to.Host != from.Host || to.User != nil ||
 		!strings.HasSuffix(to.String(), advertisement) {
-		return base, errors.New("the repository has moved to another host or address; set git.url to where it is now")
+		return base, fmt.Errorf("the repository has moved to another host or address; set %s to where it is now", names.address)
 	}
 	return strings.TrimSuffix(to.String(), advertisement), nil
 }
@@ -190,14 +192,14 @@ func (h *httpHost) once(ctx context.Context, q query) ([]byte, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(resp)
+		return nil, refusal(resp, h.settings)
 	}
 	want := "application/x-" + q.service + "-result"
 	if q.advertisement {
 		want = "application/x-" + q.service + "-advertisement"
 	}
 	if got := resp.Header.Get("Content-Type"); got != want {
-		return nil, fmt.Errorf("not the answer of a Git server (content type %.60q); check git.url", got)
+		return nil, fmt.Errorf("not the answer of a Git server (content type %.60q); check %s", got, h.settings.address)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
@@ -245,8 +247,8 @@ func (h *httpHost) request(ctx context.Context, q query) (*http.Request, error) 
 }
 
 // refusal makes an error of any status but 200.
-func refusal(resp *http.Response) error {
-	e := statusError{status: resp.StatusCode}
+func refusal(resp *http.Response, names settings) error {
+	e := statusError{status: resp.StatusCode, settings: names}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
 		if text, err := io.ReadAll(io.LimitReader(resp.Body, 512)); err == nil {
 			e.text = string(text)

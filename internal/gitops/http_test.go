@@ -229,7 +229,7 @@ func TestFiltersTheHostRefuses(t *testing.T) {
 			if l.Prod.Tag != "sha-2222222" || l.Dev.Tag != "sha-3333333" || l.Revision != got {
 				t.Errorf("read back %+v", l)
 			}
-			if f, err := r.Fact(t.Context(), got, got, prodPath, "sha-2222222"); err != nil || !f.Keeps {
+			if f, err := r.Fact(t.Context(), got, got, prodPath, "", "sha-2222222"); err != nil || !f.Keeps {
 				t.Errorf("fact is %+v, %v", f, err)
 			}
 			sound(t, h)
@@ -334,7 +334,7 @@ func TestURLs(t *testing.T) {
 		"https://token@host/x.git":                   "credentials do not belong",
 		"https://user:pass@host:port/x.git":          "https://",
 	} {
-		_, err := checkURL(url)
+		_, err := checkURL(url, Config{}.settings())
 		ok := err == nil && want == ""
 		for w := range strings.SplitSeq(want, "|") {
 			ok = ok || err != nil && w != "" && strings.Contains(err.Error(), w)

@@ -69,8 +69,26 @@ func (c *cache) put(o object) {
 	}
 }
 
-// unpack reads the objects of a pack. Each one's hash is computed from its content.
+// unpack reads the objects of a pack.
 func unpack(pack []byte) ([]object, error) {
+	packed, err := openPack(pack)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]object, 0, len(packed))
+	for hash, o := range packed {
+		data, err := readObject(o)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, object{hash, o.Type(), data})
+	}
+	return found, nil
+}
+
+// openPack reads a pack without copying what is in it. Each object's hash is
+// computed from its content.
+func openPack(pack []byte) (map[plumbing.Hash]plumbing.EncodedObject, error) {
 	store := memory.NewStorage()
 	parser, err := packfile.NewParserWithStorage(packfile.NewScanner(bytes.NewReader(pack)), store)
 	if err != nil {
@@ -79,19 +97,18 @@ func unpack(pack []byte) ([]object, error) {
 	if _, err := parser.Parse(); err != nil {
 		return nil, fmt.Errorf("reading the host's pack: %w", err)
 	}
-	var found []object
-	for hash, o := range store.ObjectStorage.Objects {
-		r, err := o.Reader()
-		if err != nil {
-			return nil, err
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, object{hash, o.Type(), data})
+	return store.Objects, nil
+}
+
+func readObject(o plumbing.EncodedObject) ([]byte, error) {
+	r, err := o.Reader()
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	defer r.Close()
+	data := make([]byte, o.Size())
+	_, err = io.ReadFull(r, data)
+	return data, err
 }
 
 // packUp makes a pack of objects, without deltas: there are six to an edit.

@@ -33,6 +33,11 @@ type Config struct {
 	Log          *slog.Logger  // nil for none
 }
 
+// settings are what the configuration is called where people write it.
+func (Config) settings() settings {
+	return settings{"git.url", "git.branch", "GIT_TOKEN", "git.username"}
+}
+
 // Repo is one branch of a repository on a Git host. Its methods may be called
 // from several goroutines.
 type Repo struct {
@@ -41,18 +46,28 @@ type Repo struct {
 	committer    release.Identity
 	tagPath      []string
 	environments release.Environments
-	depth        int // of the trees that are needed to find any layer
+	templates    [][]string // of layers and values, step by step
+	depth        int        // of the trees that are needed to find any layer
 	poll         time.Duration
+	page         int // commits of the history that one request brings
 	log          *slog.Logger
 
 	objects  *cache
 	filters  filters
+	asking   asking
 	learning gate
 
-	mu    sync.Mutex
-	known known
-	facts map[question]release.Fact
-	odd   map[string]bool // file names that were logged as no apps
+	tracing gate
+	trail   trail // guarded by tracing
+
+	mu        sync.Mutex
+	known     known
+	followers map[chan release.Revision]struct{}
+	facts     map[question]release.Fact
+	said      map[place]release.Content         // of one app at one commit
+	texts     map[plumbing.Hash]release.Content // of layers, by blob; without values
+	newest    map[string]survey                 // of each environment, at the tip it was last asked for
+	odd       map[string]bool                   // file names that were logged as no apps
 
 	queue  chan *edit
 	closed context.Context // ends with Close
@@ -83,16 +98,23 @@ func Open(cfg Config) (*Repo, error) {
 		tagPath:      slices.Clone(cfg.TagPath),
 		environments: cfg.Environments,
 		poll:         pollEvery,
+		page:         pageCommits,
 		log:          cfg.Log,
 		objects:      newCache(cacheBytes),
 		learning:     newGate(),
+		tracing:      newGate(),
+		followers:    map[chan release.Revision]struct{}{},
 		facts:        map[question]release.Fact{},
+		said:         map[place]release.Content{},
+		texts:        map[plumbing.Hash]release.Content{},
+		newest:       map[string]survey{},
 		odd:          map[string]bool{},
 		queue:        make(chan *edit),
 	}
 	for _, env := range r.both() {
 		for _, template := range []string{env.Layer, env.Values} {
 			r.depth = max(r.depth, strings.Count(template, "/")+1)
+			r.templates = append(r.templates, strings.Split(template, "/"))
 		}
 	}
 	r.closed, r.stop = context.WithCancel(context.Background())
@@ -122,7 +144,7 @@ func (r *Repo) both() []release.Environment {
 // checkConfig reports every problem at once. It repeats no URL: one may hold a
 // password.
 func checkConfig(cfg Config) (*url.URL, error) {
-	base, err := checkURL(cfg.URL)
+	base, err := checkURL(cfg.URL, cfg.settings())
 	problems := []error{err}
 	if cfg.Branch == "" || strings.ContainsFunc(cfg.Branch, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 		problems = append(problems, fmt.Errorf("git.branch: %q is not a branch name", cfg.Branch))
@@ -141,17 +163,18 @@ func checkConfig(cfg Config) (*url.URL, error) {
 	return base, errors.Join(problems...)
 }
 
-func checkURL(s string) (*url.URL, error) {
+// checkURL repeats no URL either, and names the settings it is about.
+func checkURL(s string, names settings) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case strings.HasPrefix(s, "ssh://"), strings.HasPrefix(s, "git+ssh://"), err != nil && strings.Contains(s, "@"), err == nil && u.Scheme == "" && strings.Contains(s, "@"):
-		return nil, errors.New("git.url: SSH is not supported yet; use https:// and a token")
+		return nil, fmt.Errorf("%s: SSH is not supported yet; use https:// and a token", names.address)
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("git.url: an https:// address is needed")
+		return nil, fmt.Errorf("%s: an https:// address is needed", names.address)
 	case u.User != nil:
-		return nil, errors.New("git.url: credentials do not belong in it; use GIT_TOKEN and git.username")
+		return nil, fmt.Errorf("%s: credentials do not belong in it; use %s and %s", names.address, names.token, names.username)
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("git.url: no ? or # may be in it")
+		return nil, fmt.Errorf("%s: no ? or # may be in it", names.address)
 	}
 	return u, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/synestra/promoter/internal/release"
 )
 
 // pollEvery is how often Run asks where the branch is, give or take a quarter.
@@ -70,13 +72,45 @@ func (r *Repo) moveTip(before known, tip plumbing.Hash, h history) {
 	defer r.mu.Unlock()
 	if r.known.changes == before.changes {
 		r.known = known{tip, h, before.changes + 1}
+		r.publish(tip)
+	}
+}
+
+// publish hands the tip to the followers. r.mu is held, and only its holder
+// sends, so there is room once the old value is taken out.
+func (r *Repo) publish(tip plumbing.Hash) {
+	for ch := range r.followers {
+		select {
+		case <-ch:
+		default:
+		}
+		ch <- revision(tip)
+	}
+}
+
+// Follow gives the branch's newest tip each time the known one moves, the
+// present one at once if there is one. Who is slow misses the ones between. The
+// channel is never closed; call stop when done with it. It asks the host
+// nothing: the tip becomes known by Run and by whatever asks for it.
+func (r *Repo) Follow() (tips <-chan release.Revision, stop func()) {
+	ch := make(chan release.Revision, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.followers[ch] = struct{}{}
+	if !r.known.tip.IsZero() {
+		ch <- revision(r.known.tip)
+	}
+	return ch, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.followers, ch)
 	}
 }
 
 // sync asks where the branch is now and brings what is new there.
 func (r *Repo) sync(ctx context.Context) (plumbing.Hash, error) {
 	asked := r.state()
-	tip, err := r.host.tip(ctx, r.ref)
+	tip, err := r.asking.tip(ctx, func(ctx context.Context) (plumbing.Hash, error) { return r.host.tip(ctx, r.ref) })
 	if err != nil {
 		return tip, err
 	}

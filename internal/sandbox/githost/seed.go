@@ -32,7 +32,7 @@ func (h *Host) Seed(ctx context.Context, apps ...App) (string, error) {
 		files["deploy/env/release-dev/"+a.Name+".yaml"] = ReleaseLayer(a.Name, a.Dev)
 		files["deploy/env/release-prod/"+a.Name+".yaml"] = ReleaseLayer(a.Name, a.Prod)
 	}
-	if err := h.Create(ctx, WebCore); err != nil {
+	if err := h.Create(WebCore); err != nil {
 		return "", err
 	}
 	return h.Commit(ctx, WebCore, "ci <ci@synestra.io>", "Seed web-core", files)
