@@ -105,15 +105,23 @@ func (s *Store) Pending(ctx context.Context) ([]Delivery, error) {
 	return found, nil
 }
 
+// noticeAge is how much longer than all else a notice is kept: an update whose
+// notice is forgotten would be told again, were it seen again.
+const noticeAge = 90 * 24 * time.Hour
+
 // Sweep forgets the deliveries that were settled, and the questions that
 // expired, before the given time. That must lie at least an hour back: Slack
 // delivers again after minutes, and a delivery that is forgotten is fresh.
+// Notices that are shown as they stand go 90 days later.
 func (s *Store) Sweep(ctx context.Context, olderThan time.Time) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM inbox WHERE state <> 'pending' AND changed < $1`, nanos(olderThan)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM questions WHERE expires < $1`, olderThan.Unix())
+		if _, err := tx.ExecContext(ctx, `DELETE FROM questions WHERE expires < $1`, olderThan.Unix()); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM notices WHERE shown >= changes AND created < $1`, nanos(olderThan.Add(-noticeAge)))
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/synestra/promoter/internal/release"
@@ -141,15 +142,10 @@ func (s *Store) Claim(ctx context.Context, id, owner string, ttl time.Duration, 
 			return errNotFound
 		}
 		op = stored
-		lease := stored.Lease
-		taken := lease.Owner != "" && lease.Owner != owner && lease.Until.After(now)
-		if taken || told(stored) {
+		lease, free := take(stored.Lease, owner, ttl, now)
+		if !free || told(stored) {
 			return nil
 		}
-		if lease.Owner != owner {
-			lease.Fence++
-		}
-		lease.Owner, lease.Until = owner, now.Add(ttl).UTC()
 		_, err = tx.ExecContext(ctx, `UPDATE operations SET owner = $2, fence = $3, lease_until = $4 WHERE id = $1`,
 			id, lease.Owner, lease.Fence, nanos(lease.Until))
 		op.Lease, ours = lease, err == nil
@@ -165,6 +161,15 @@ func (s *Store) Claim(ctx context.Context, id, owner string, ttl time.Duration, 
 // they have not ended, or people have not been told of their end.
 func (s *Store) Unfinished(ctx context.Context) ([]release.Operation, error) {
 	return list(ctx, s.readers, "unfinished", `WHERE told = 0 ORDER BY seq`)
+}
+
+// Failures lists the operations that have ended in failure since then, whenever
+// they began, in the order in which they began.
+func (s *Store) Failures(ctx context.Context, since time.Time) ([]release.Operation, error) {
+	ended, err := list(ctx, s.readers, "failed", `WHERE ended = 1 ORDER BY seq`)
+	return slices.DeleteFunc(ended, func(op release.Operation) bool {
+		return !op.Progress.Stage.Failed() || op.Progress.Since.Before(since)
+	}), err
 }
 
 func told(op release.Operation) bool { return op.Progress.Stage.Ended() && op.Told }

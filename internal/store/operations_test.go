@@ -67,6 +67,14 @@ func fill(v reflect.Value, n *int64) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		fill(v.Index(0), n)
 		fill(v.Index(1), n)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 2 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(key, n)
+			fill(value, n)
+			v.SetMapIndex(key, value)
+		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), n)
@@ -81,17 +89,18 @@ func fill(v reflect.Value, n *int64) {
 	}
 }
 
-func full() release.Operation {
-	var op release.Operation
+// filled is a T with everything set that can be.
+func filled[T any]() T {
+	var v T
 	var n int64
-	fill(reflect.ValueOf(&op).Elem(), &n)
-	return op
+	fill(reflect.ValueOf(&v).Elem(), &n)
+	return v
 }
 
 func TestEveryFieldIsKept(t *testing.T) {
 	path := file(t)
 	s := open(t, path)
-	op := full()
+	op := filled[release.Operation]()
 	begin(t, s, op)
 	check := func() {
 		t.Helper()
@@ -118,7 +127,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestStoredFormIsStillUnderstood(t *testing.T) {
 	const golden = "testdata/operation.json"
 	if *update {
-		b, err := json.MarshalIndent(full(), "", "\t")
+		b, err := json.MarshalIndent(filled[release.Operation](), "", "\t")
 		must(t, err)
 		must(t, os.WriteFile(golden, append(b, '\n'), 0o644))
 	}
@@ -452,6 +461,35 @@ func TestLists(t *testing.T) {
 		if err != nil || found != (tt.want != "") || op.ID != tt.want {
 			t.Errorf("Current(%s, %s) = %q, %v, %v", tt.app, tt.env, op.ID, found, err)
 		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	s := open(t, file(t))
+	since := at.Add(time.Hour)
+	for _, tt := range []struct {
+		id    string
+		stage release.Stage
+		ended time.Time
+	}{
+		{"before", release.StageSyncFailed, since.Add(-1)},
+		{"later", release.StageTimedOut, since.Add(time.Hour)},
+		{"well", release.StageHealthy, since.Add(time.Hour)},
+		{"may recover", release.StageDegraded, since.Add(time.Hour)},
+		{"on its way", release.StageWriting, since.Add(time.Hour)},
+		{"replaced", release.StageSuperseded, since.Add(time.Hour)},
+		{"just then", release.StageStillDegraded, since},
+	} {
+		op := operation(tt.id)
+		op.Progress = release.Progress{Stage: tt.stage, Since: tt.ended}
+		op.Created = at.Add(-24 * time.Hour) // long before
+		begin(t, s, op)
+	}
+	if ops, err := s.Failures(t.Context(), since); err != nil || ids(ops) != "later just then" {
+		t.Errorf("Failures = %q, %v", ids(ops), err)
+	}
+	if ops, err := s.Failures(t.Context(), since.Add(2*time.Hour)); err != nil || len(ops) != 0 {
+		t.Errorf("Failures of later = %q, %v", ids(ops), err)
 	}
 }
 

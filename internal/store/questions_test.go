@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,11 @@ func question(id string) release.Question {
 	}
 }
 
+// click is a click of the person who was asked.
+func click(id, delivery string) release.Request {
+	return release.Request{Delivery: delivery, Subject: id, By: release.Person{ID: "U1"}}
+}
+
 func TestTakeOnce(t *testing.T) {
 	path := file(t)
 	s := open(t, path)
@@ -23,17 +29,34 @@ func TestTakeOnce(t *testing.T) {
 	must(t, s.Close())
 
 	s = open(t, path)
-	got, found, err := s.Take(t.Context(), "q")
-	if err != nil || !found || got != question("q") {
-		t.Errorf("Take = %+v, %v, %v", got, found, err)
-	}
-	for _, id := range []string{"q", "never asked", ""} {
-		if got, found, err := s.Take(t.Context(), id); err != nil || found || got != (release.Question{}) {
-			t.Errorf("Take(%q) = %+v, %v, %v", id, got, found, err)
+	stranger := click("q", "d0")
+	stranger.By.ID = "U2"
+	for _, row := range []struct {
+		name  string
+		click release.Request
+		found bool
+	}{
+		{"somebody else", stranger, true},
+		{"the first click", click("q", "d1"), true},
+		{"the first click, delivered again", click("q", "d1"), true},
+		{"the second click", click("q", "d2"), false},
+		{"somebody else, later", stranger, false},
+		{"never asked", click("never", "d3"), false},
+		{"no question", click("", "d4"), false},
+	} {
+		want := release.Question{}
+		if row.found {
+			want = question("q")
+		}
+		if got, found, err := s.Take(t.Context(), row.click); err != nil || found != row.found || got != want {
+			t.Errorf("%s: Take = %+v, %v, %v", row.name, got, found, err)
 		}
 	}
-	if _, found, err := s.Take(t.Context(), "other"); err != nil || !found {
+	if _, found, err := s.Take(t.Context(), click("other", "d5")); err != nil || !found {
 		t.Errorf("the other question: %v, %v", found, err)
+	}
+	if _, found, err := s.Take(t.Context(), click("other", "")); err == nil || found {
+		t.Errorf("a click of no delivery: %v, %v", found, err)
 	}
 }
 
@@ -53,7 +76,7 @@ func TestTakeFromManySides(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
-			_, found, err := stores[i%2].Take(t.Context(), "q")
+			_, found, err := stores[i%2].Take(t.Context(), click("q", fmt.Sprint(i)))
 			if err != nil {
 				t.Error(err)
 			}

@@ -56,6 +56,58 @@ var migrations = []string{
 		expires BIGINT NOT NULL        -- seconds since 1970
 	);
 	`,
+	`
+	ALTER TABLE questions ADD COLUMN taken TEXT NOT NULL DEFAULT ''; -- the delivery it was given to, '' until then
+	`,
+	`
+	CREATE TABLE leases (
+		name        TEXT PRIMARY KEY,
+		owner       TEXT NOT NULL,      -- '' if it is free
+		fence       BIGINT NOT NULL,
+		lease_until BIGINT NOT NULL
+	);
+
+	CREATE TABLE ledgers (
+		app         TEXT NOT NULL,
+		environment TEXT NOT NULL,
+		body        TEXT NOT NULL,      -- all of it, as JSON
+		PRIMARY KEY (app, environment)
+	);
+
+	CREATE TABLE notices (
+		seq           INTEGER PRIMARY KEY,
+		id            TEXT NOT NULL UNIQUE,
+		channel       TEXT NOT NULL,
+		created       BIGINT NOT NULL,
+		changes       BIGINT NOT NULL,  -- the notice's Seq
+		shown         BIGINT NOT NULL,
+		posting       INTEGER NOT NULL, -- 0 or 1
+		repeated      INTEGER NOT NULL, -- 0 or 1
+		place_channel TEXT NOT NULL,    -- '' until it is posted
+		place_ts      TEXT NOT NULL,    -- '' until it is posted
+		body          TEXT NOT NULL     -- all of it, as JSON; of what has a column, that counts
+	);
+	CREATE INDEX notices_channel ON notices (channel, seq);
+	CREATE INDEX notices_unshown ON notices (seq) WHERE shown < changes;
+
+	CREATE TABLE notice_items (
+		update_id TEXT NOT NULL,
+		channel   TEXT NOT NULL,
+		notice    TEXT NOT NULL REFERENCES notices (id) ON DELETE CASCADE,
+		UNIQUE (update_id, channel)
+	);
+	CREATE INDEX notice_items_notice ON notice_items (notice);
+
+	CREATE TABLE holds (
+		app  TEXT PRIMARY KEY,
+		body TEXT NOT NULL              -- all of it, as JSON
+	);
+
+	CREATE TABLE jobs (
+		job TEXT PRIMARY KEY,
+		ran BIGINT NOT NULL             -- the scheduled time that it ran for last
+	);
+	`,
 }
 
 // prepare checks the file and brings its schema up to date. Processes that

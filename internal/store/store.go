@@ -1,6 +1,7 @@
 // Package store keeps what must outlive the process: accepted deliveries,
-// operations with their leases, and questions that wait for a click. It owns
-// SQL; the database is SQLite, in one file.
+// operations with their leases, questions that wait for a click, and what
+// automation knows, holds back and has told. It owns SQL; the database is
+// SQLite, in one file.
 //
 // What a method has acknowledged survives a crash and a loss of power. An error
 // means that nothing was changed; only where the disk fails in the middle of a
