@@ -42,6 +42,7 @@ type sheet struct {
 	shown release.Progress
 	last  time.Time // of the last edit
 	fixed bool      // Slack lets it be edited no more
+	after time.Time // until then a post that was given up may still appear, so that looking for it proves nothing
 }
 
 // sheetAge is for how long a finished message is remembered, so that a late
@@ -107,7 +108,7 @@ func (d *display) add(op release.Operation) *sheet {
 			delete(d.sheets, id)
 		}
 	}
-	s := &sheet{touched: now, wake: make(chan struct{}, 1)}
+	s := &sheet{want: op, touched: now, wake: make(chan struct{}, 1)}
 	d.sheets[op.ID] = s
 	return s
 }
@@ -120,7 +121,17 @@ func (d *display) opened(op release.Operation, place release.Place, m card.Messa
 		return // its writer has found or posted it already
 	}
 	s := d.add(op)
-	s.want, s.place, s.print, s.shown, s.last = op, place, fingerprint(m), op.Progress, time.Now()
+	s.place, s.print, s.shown, s.last = place, fingerprint(m), op.Progress, time.Now()
+}
+
+// mayAppear takes note of a post that was given up and that Slack may still
+// carry out until then.
+func (d *display) mayAppear(op release.Operation, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.sheets[op.ID]; !known {
+		d.add(op).after = until
+	}
 }
 
 // Flush waits until the end of every ended operation is on Slack, then ends

@@ -335,6 +335,28 @@ func TestMessageThatCouldNotBeOpenedIsPostedLater(t *testing.T) {
 	}
 }
 
+// Open may give up while Slack is still at it. The message is not looked for
+// before it must have appeared, so there is one.
+func TestMessageThatAppearsAfterItWasGivenUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sandbox.Options{})
+	b.times.call = 600 * time.Millisecond
+	var where moves
+	b.cfg.Moved = where.moved
+	b.ready()
+	b.FailNext("chat.postMessage", 1, sandbox.Fault{Delay: 400 * time.Millisecond, DropReply: true})
+	op := operation(team)
+	impatient, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if _, err := b.ui.Open(impatient, op); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Open of a post that takes longer: %v", err)
+	}
+	b.settled(at(op, release.StageCommitted))
+	if m := b.look(team); where.last().TS != m.TS || !shows(m, "committed") || b.Calls("chat.postMessage") != 1 {
+		t.Errorf("Moved was told %v; the message is at %s and shows %s", where.last(), m.TS, m.Text)
+	}
+}
+
 func TestRestartFindsTheMessage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, sandbox.Options{})

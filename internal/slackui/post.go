@@ -34,19 +34,13 @@ func mark(kind string, op release.Operation) *slack.SlackMetadata {
 	return &slack.SlackMetadata{EventType: kind, EventPayload: map[string]any{"op": op.ID, "seq": op.Progress.Seq}}
 }
 
-// target is the channel for an operation's message: where it was asked for, or
-// the configured one where the bot has no part in the conversation, where
-// another organisation reads along, and for what was not asked for in Slack.
-func (u *UI) target(op release.Operation) string {
-	if op.Asked.ID == "" || op.Asked.Direct || op.Asked.Shared {
-		return u.cfg.Channel
-	}
-	return op.Asked.ID
-}
+// target is the channel for an operation's message.
+func (u *UI) target(op release.Operation) string { return release.Target(op, u.cfg.Channel) }
 
 // Open posts the one message of an operation. A refusal with
 // [release.CodeCannotPost] says how to let the bot in; after any other error
-// [UI.Show] posts the message once Slack is there again.
+// [UI.Show] finds or posts the message once Slack is there again. The deadline
+// of ctx is for how long Slack is waited for.
 //
 // Slack has no way to post a message at most once, so a post whose outcome is
 // unknown is looked for before it is repeated. Where the history cannot be read
@@ -59,6 +53,9 @@ func (u *UI) Open(ctx context.Context, op release.Operation) (release.Place, err
 		return release.Place{}, u.refuse(ctx, channel, err)
 	}
 	if err != nil {
+		if !definite(err) {
+			u.display.mayAppear(op, time.Now().Add(u.times.call))
+		}
 		return release.Place{}, fmt.Errorf("posting the operation's message: %w", err)
 	}
 	u.display.opened(op, place, m)
@@ -176,8 +173,22 @@ const (
 	historyPages = 10
 )
 
-// look finds our own message with that mark in a channel or a thread.
+// look finds our own message with that mark in a channel or a thread, as far
+// back as is looked.
 func (u *UI) look(ctx context.Context, at spot, mark slack.SlackMetadata, oldest time.Time) (release.Place, bool, error) {
+	place, found, err := u.search(ctx, at, mark, oldest)
+	if errors.Is(err, errTooFarBack) {
+		err = nil
+	}
+	return place, found, err
+}
+
+// errTooFarBack is for a search that ended before the history did.
+var errTooFarBack = errors.New("the history is too long to be looked through")
+
+// search finds our own message with that mark. Without an error, one that is
+// not found is not there.
+func (u *UI) search(ctx context.Context, at spot, mark slack.SlackMetadata, oldest time.Time) (release.Place, bool, error) {
 	me, err := u.me(ctx)
 	if err != nil {
 		return release.Place{}, false, err
@@ -193,15 +204,23 @@ func (u *UI) look(ctx context.Context, at spot, mark slack.SlackMetadata, oldest
 			return release.Place{}, false, err
 		}
 		for _, m := range page {
-			if m.Metadata.EventType == mark.EventType && m.Metadata.EventPayload["op"] == mark.EventPayload["op"] && me.wrote(m) {
+			if m.Metadata.EventType == mark.EventType && marked(m.Metadata) == marked(mark) && me.wrote(m) {
 				return release.Place{Channel: at.channel, TS: m.Timestamp}, true, nil
 			}
 		}
 		if cursor == "" {
-			break
+			return release.Place{}, false, nil
 		}
 	}
-	return release.Place{}, false, nil
+	return release.Place{}, false, errTooFarBack
+}
+
+// marked is the id in a mark: of an operation or a notice.
+func marked(m slack.SlackMetadata) any {
+	if id, ok := m.EventPayload["op"]; ok {
+		return id
+	}
+	return m.EventPayload["notice"]
 }
 
 // wrote says that a message is the bot's own: another app may carry the same mark.

@@ -24,7 +24,7 @@ func TestPostOfUnknownOutcome(t *testing.T) {
 		{"server error", []sandbox.Fault{{Status: 500}}},
 		{"may have succeeded", []sandbox.Fault{{Error: "fatal_error"}}},
 		{"too many", []sandbox.Fault{{Error: "ratelimited", RetryAfter: time.Second}}},
-		{"posted late", []sandbox.Fault{{Delay: 400 * time.Millisecond}}},
+		{"posted late", []sandbox.Fault{{Delay: 400 * time.Millisecond, DropReply: true}}},
 		{"several", []sandbox.Fault{{Status: 503}, {Error: "internal_error"}, {DropReply: true}}},
 		{"blocks not taken", []sandbox.Fault{{Error: "invalid_blocks"}}},
 	} {

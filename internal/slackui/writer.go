@@ -89,7 +89,7 @@ func (d *display) sent(s *sheet, version int) {
 // then counted.
 func (d *display) turn(s *sheet, op release.Operation) time.Duration {
 	now := time.Now()
-	if wait := d.ui.cfg.EditGap - now.Sub(s.last); wait > 0 {
+	if wait := max(d.ui.cfg.EditGap-now.Sub(s.last), s.after.Sub(now)); wait > 0 {
 		return wait
 	}
 	return d.budget.take(urgencyOf(op.Progress, s.shown), now)

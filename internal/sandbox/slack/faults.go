@@ -20,7 +20,7 @@ type Fault struct {
 	Status     int           // HTTP status, nothing done
 	Error      string        // Slack error with nothing done; "ratelimited" is HTTP 429
 	RetryAfter time.Duration // Retry-After header of "ratelimited" or Status, in whole seconds; left out if 0
-	DropReply  bool          // the work is done, then the connection is cut without an answer
+	DropReply  bool          // the work is done, also if the client has given up, and the connection is cut without an answer
 }
 
 // faults is what goes wrong next, and what was called. Guarded by Server.mu.
@@ -93,6 +93,9 @@ func (s *Server) arrive(method string) (Fault, bool) {
 // before lets the part of a fault happen that comes before the work. It
 // reports whether the work is still to be done.
 func (s *Server) before(ctx context.Context, w http.ResponseWriter, f Fault) bool {
+	if f.DropReply {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if f.Delay > 0 && !s.pause(ctx, f.Delay) {
 		drop(w)
 		return false

@@ -3,6 +3,8 @@ package card
 import (
 	"strconv"
 	"strings"
+
+	"github.com/slack-go/slack"
 )
 
 // An action_id tells what a button is: "link/commit" opens an address, and
@@ -22,4 +24,24 @@ func Clicked(actionID string) (string, bool) {
 	}
 	_, click, ok := strings.Cut(rest, "/")
 	return click, ok && click != ""
+}
+
+// address is a page to go to: a name for its button, a label and where it is,
+// "" if there is no such page.
+type address struct{ name, label, url string }
+
+// linkButtons are buttons that open pages, nil if there are none.
+func linkButtons(pages ...address) slack.Block {
+	var buttons []slack.BlockElement
+	for _, a := range pages {
+		if isWeb(a.url) {
+			b := slack.NewButtonBlockElement(linkAction(a.name), "", plainText(a.label))
+			b.URL = a.url
+			buttons = append(buttons, b)
+		}
+	}
+	if buttons == nil {
+		return nil
+	}
+	return slack.NewActionBlock("", buttons...)
 }

@@ -271,4 +271,5 @@ func checkEverywhere(t *testing.T, s string) {
 	checkMessage(t, p.Answer(release.Answer{Text: s, Refusal: release.Refuse(release.CodeBadName, s, "`%s` is not an app's name.", s), Choices: choices}, s))
 	checkMessage(t, p.Answer(release.Answer{Text: strings.Repeat(s+"\n", 20)}, "https://x.example/"+s))
 	checkMessage(t, p.Answer(p.Broken(s, release.Answer{Text: s}), ""))
+	checkNotices(t, s)
 }

@@ -13,7 +13,7 @@ import (
 var textLimits = map[string]int{"section": 3000, "context": 3000, "button": 75, "title": 100, "confirm text": 300, "confirm": 30, "deny": 30}
 
 // our is every markup that a card may hold.
-var our = regexp.MustCompile(`<(!date\^[0-9]+\^\{date_short_pretty\} \{time_secs\}\|[0-9-]+ [0-9:]+ UTC|@[UW][A-Z0-9]+|https?://[^|<> ]+\|[^<>]*)>`)
+var our = regexp.MustCompile(`<(!date\^[0-9]+\^\{date_short_pretty\} \{time(?:_secs)?\}\|[0-9-]+ [0-9:]+ UTC|@[UW][A-Z0-9]+|https?://[^|<> ]+\|[^<>]*)>`)
 
 // checkMessage fails for a message that Slack would reject, or that holds
 // markup which is not ours.

@@ -73,7 +73,7 @@ func cards() map[string]Message {
 	reset.Kind, reset.Environment, reset.Application = release.KindResetDev, "dev", "web-synestra-io-dev"
 	hot := promotion(writing, syncing, rolling, release.StageStillHot)
 	hot.Kind, hot.Environment, hot.Path, hot.Commit = release.KindResetDev, "dev", "", ""
-	hot.Progress.Note = "Argo CD cannot remove it: run `okteto down`"
+	hot.Progress.Note = "the live session on web-okteto is still there: Argo CD cannot remove it, run okteto down"
 	forced := promotion(writing, committed, noticed)
 	forced.Forced = true
 	forced.Notes = []string{
@@ -138,23 +138,29 @@ func TestGolden(t *testing.T) {
 	for name, m := range cards() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := encode(t, map[string]any{"text": m.Text, "blocks": m.Blocks})
-			path := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("%s has changed; look at it and run with -update if it is right:\n%s", path, got)
-			}
-			checkMessage(t, m)
+			checkGolden(t, name, m)
 		})
 	}
+}
+
+// checkGolden compares a message with its golden file.
+func checkGolden(t *testing.T, name string, m Message) {
+	t.Helper()
+	got := encode(t, map[string]any{"text": m.Text, "blocks": m.Blocks})
+	path := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s has changed; look at it and run with -update if it is right:\n%s", path, got)
+	}
+	checkMessage(t, m)
 }
 
 // encode keeps < and > legible in the golden files.

@@ -3,6 +3,7 @@ package card
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,11 +91,23 @@ func isWeb(address string) bool {
 
 // date is a time in the zone of whoever reads it.
 func date(t time.Time) string {
+	return dateAs(t, "{date_short_pretty} {time_secs}", "2006-01-02 15:04:05")
+}
+
+// moment is a date to the minute.
+func moment(t time.Time) string { return dateAs(t, "{date_short_pretty} {time}", "2006-01-02 15:04") }
+
+func dateAs(t time.Time, tokens, fallback string) string {
 	if t.IsZero() {
 		return ""
 	}
 	t = t.UTC()
-	return "<!date^" + strconv.FormatInt(t.Unix(), 10) + "^{date_short_pretty} {time_secs}|" + t.Format("2006-01-02 15:04:05") + " UTC>"
+	return "<!date^" + strconv.FormatInt(t.Unix(), 10) + "^" + tokens + "|" + t.Format(fallback) + " UTC>"
+}
+
+// joined puts together what is not empty.
+func joined(between string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
 }
 
 // clip shortens s to n characters.

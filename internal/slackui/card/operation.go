@@ -79,13 +79,15 @@ func (p Printer) fill(sentence string, op release.Operation) string {
 		"from", code(string(op.From)), "to", code(string(op.To)))
 }
 
-// head is how the operation stands. A stage that has no words here is named as
-// it is.
-func (p Printer) head(op release.Operation) head {
-	if h, ok := p.say.heads[op.Progress.Stage]; ok {
+// head is how the operation stands.
+func (p Printer) head(op release.Operation) head { return p.stage(op.Progress.Stage) }
+
+// stage is what a stage is called. One that has no words here is named as it is.
+func (p Printer) stage(s release.Stage) head {
+	if h, ok := p.say.heads[s]; ok {
 		return h
 	}
-	return head{"❔", foreign(string(op.Progress.Stage))}
+	return head{"❔", foreign(string(s))}
 }
 
 func (p Printer) who(op release.Operation) string {
@@ -154,21 +156,11 @@ func (p Printer) commit(r release.Revision) string {
 }
 
 func (p Printer) buttons(op release.Operation) slack.Block {
-	var buttons []slack.BlockElement
-	add := func(name, label, address string) {
-		if isWeb(address) {
-			b := slack.NewButtonBlockElement(linkAction(name), "", plainText(label))
-			b.URL = address
-			buttons = append(buttons, b)
-		}
-	}
-	add("argocd", p.say.buttonArgo, p.links.application(op.Application))
-	add("commit", p.say.buttonCommit, p.links.commit(op.Commit))
-	add("compare", p.say.buttonCompare, p.links.compare(op.Base, op.Commit))
-	if buttons == nil {
-		return nil
-	}
-	return slack.NewActionBlock("", buttons...)
+	return linkButtons(
+		address{"argocd", p.say.buttonArgo, p.links.application(op.Application)},
+		address{"commit", p.say.buttonCommit, p.links.commit(op.Commit)},
+		address{"compare", p.say.buttonCompare, p.links.compare(op.Base, op.Commit)},
+	)
 }
 
 // foot is the line that tells one operation from another, and when it was asked for.

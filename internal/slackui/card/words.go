@@ -27,6 +27,8 @@ type words struct {
 	seeMessage, onlyYou, unchanged     string
 	sure, yes, no                      string
 	broken, brokenUnknown, notAccepted string // {reference}; ;
+
+	notices noticeWords
 }
 
 // title is what an operation is called: {app} {env} {from} {to}.
@@ -74,6 +76,12 @@ func english() words {
 				healthy: "*{app}* · {env} is back at {to}",
 				plain:   "{app}, reset of {env} to {to}",
 			},
+			release.KindAlign: {
+				writes:  "*{app}* · {env} follows prod · {from} → {to}",
+				syncs:   "*{app}* · {env} follows prod · sync to {to}",
+				healthy: "*{app}* · {env} has followed prod to {to}",
+				plain:   "{app}, {env} follows prod to {to}",
+			},
 		},
 		otherTitle: title{
 			writes:  "*{app}* · {env} · {from} → {to}",
@@ -94,7 +102,7 @@ func english() words {
 			release.StageFailedToWrite: {"❌", "failed to write"},
 			release.StageSyncFailed:    {"❌", "sync failed"},
 			release.StageStillDegraded: {"❌", "degraded, and did not recover in time"},
-			release.StageStillHot:      {"❌", "synced, but the live session is still there"},
+			release.StageStillHot:      {"❌", "synced, but still hot"},
 			release.StageSuperseded:    {"⏭️", "superseded"},
 			release.StageTimedOut:      {"⌛", "timed out; how it goes on is not watched any more"},
 			release.StageGone:          {"❔", "the Argo CD Application was deleted"},
@@ -140,5 +148,7 @@ func english() words {
 		broken:        "Something broke on our side. Reference {reference}, for whoever runs the bot.",
 		brokenUnknown: "What was done is not known: look at the channel and at Argo CD before you ask again.",
 		notAccepted:   "⚠️ Not accepted: the bot is too busy, or cannot store your request. Nothing was done; please try again.",
+
+		notices: englishNotices(),
 	}
 }
