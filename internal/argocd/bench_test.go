@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, repo: filepath.Join(t.TempDir(), "web-core.git"), logged: make(chan string, 1000)}
 	b.token.Store("t0ken")
-	b.git("", "init", "-q", "--bare", "-b", "main", b.repo)
+	b.git("", "init", "-q", "--bare", "--template=", "-b", "main", b.repo)
 	b.commit("deploy/env/dev/shop.yaml", "command: [next, dev]\n", "deploy/env/release-dev/shop.yaml", layer("v1"),
 		"deploy/env/prod/shop.yaml", "command: [next, start]\n", "deploy/env/release-prod/shop.yaml", layer("v1"))
 	server, err := sandbox.Start(sandbox.Options{Repo: b.repo, URL: "http://git.test/web-core.git", Branch: "main", Token: "t0ken", Pace: 2 * time.Millisecond})
@@ -76,11 +77,17 @@ func (b *bench) dial(addr string) *Client {
 	return c
 }
 
-// run runs the client until the test ends, and returns when it sees.
+// run runs the client until the test ends, and returns when it sees and no
+// event is lost to it anymore.
 func (b *bench) run() {
 	b.t.Helper()
 	b.start()
 	b.awaitLog("watch open")
+	for deadline := time.Now().Add(patience); b.server.Watches() == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			b.t.Fatal("the watch is open, but no events come to it")
+		}
+	}
 }
 
 // start runs the client until the test ends.
@@ -169,15 +176,15 @@ func (b *bench) git(input string, args ...string) string {
 // commit writes files (path, content, …) to the branch.
 func (b *bench) commit(files ...string) release.Revision {
 	b.t.Helper()
-	stream := "commit refs/heads/main\ncommitter ci <ci@test> now\ndata 6\nchange\n"
+	stream := "commit refs/heads/main\nmark :1\ncommitter ci <ci@test> now\ndata 6\nchange\n"
 	if _, err := os.Stat(filepath.Join(b.repo, "refs/heads/main")); err == nil {
 		stream += "from refs/heads/main^0\n"
 	}
 	for i := 0; i < len(files); i += 2 {
 		stream += fmt.Sprintf("M 100644 inline %s\ndata %d\n%s\n", files[i], len(files[i+1]), files[i+1])
 	}
-	b.git(stream, "fast-import", "--quiet", "--date-format=now")
-	return release.Revision(b.git("", "rev-parse", "main"))
+	stream += "\nget-mark :1\n"
+	return release.Revision(b.git(stream, "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", "--date-format=now"))
 }
 
 func layer(tag string) string {

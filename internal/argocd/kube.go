@@ -63,7 +63,8 @@ func (w workload) release() release.Workload {
 		Generation: w.Metadata.Generation, Observed: w.Status.ObservedGeneration,
 		Desired: 1, Updated: w.Status.UpdatedReplicas, Ready: w.Status.ReadyReplicas,
 		Available: w.Status.AvailableReplicas, Total: w.Status.Replicas,
-		Images: w.images(), Clone: w.clone(),
+		Rollout: w.Metadata.Annotations["deployment.kubernetes.io/revision"],
+		Images:  w.images(), Clone: w.clone(), Marked: w.marked(),
 	}
 	if w.Spec.Replicas != nil {
 		r.Desired = *w.Spec.Replicas
@@ -85,21 +86,23 @@ func (w workload) clone() bool {
 		w.Metadata.Labels["dev.okteto.com"] == "true" && strings.HasSuffix(w.Metadata.Name, "-okteto")
 }
 
+// marked says that the workload has the marks of an original in whose place
+// Okteto has put a clone.
+func (w workload) marked() bool {
+	return !w.clone() && (w.Metadata.Labels["dev.okteto.com"] == "true" || w.annotated("replicas") || w.annotated("dev-mode"))
+}
+
 // replaced says that Okteto has put a development container in the workload's
-// place: it is marked and scaled to zero. A sync of Argo CD can scale it up
-// again and prune the clone, but does not take away marks that Git does not
-// know of: those are then what is left of a session that is over. Okteto before
-// 1.14 had no clone; it changed the workload itself, which keeps its old manifest.
+// place: it is marked and scaled to zero. Marks on one that is scaled up prove
+// nothing; see [release.Live.Leftover]. Okteto before 1.14 had no clone; it
+// changed the workload itself, which keeps its old manifest.
 func (w workload) replaced() bool {
-	has := func(mark string) bool {
-		_, ok := w.Metadata.Annotations["dev.okteto.com/"+mark]
-		return ok
-	}
-	if has("deployment") || has("statefulset") {
-		return true
-	}
-	marked := w.Metadata.Labels["dev.okteto.com"] == "true" || has("replicas")
-	return marked && w.Spec.Replicas != nil && *w.Spec.Replicas == 0
+	return w.annotated("deployment") || w.annotated("statefulset") || w.marked() && w.Spec.Replicas != nil && *w.Spec.Replicas == 0
+}
+
+func (w workload) annotated(mark string) bool {
+	_, ok := w.Metadata.Annotations["dev.okteto.com/"+mark]
+	return ok
 }
 
 type containerStatus struct {

@@ -53,20 +53,21 @@ func TestWorkload(t *testing.T) {
 
 func TestOktetoMarks(t *testing.T) {
 	tests := map[string]struct {
-		metadata        string
-		replicas        int
-		clone, replaced bool
+		metadata                string
+		replicas                int
+		clone, marked, replaced bool
 	}{
-		"plain":                       {`{"name": "web", "labels": {"app": "web"}}`, 2, false, false},
-		"plain, scaled to zero":       {`{"name": "web", "labels": {"app": "web"}}`, 0, false, false},
-		"original, by its label":      {`{"name": "web", "labels": {"dev.okteto.com": "true"}}`, 0, false, true},
-		"original, by its annotation": {`{"name": "web", "annotations": {"dev.okteto.com/replicas": "2"}}`, 0, false, true},
-		"marks left after a sync":     {`{"name": "web", "labels": {"dev.okteto.com": "true"}, "annotations": {"dev.okteto.com/replicas": "2"}}`, 2, false, false},
-		"original of before 1.14":     {`{"name": "web", "annotations": {"dev.okteto.com/deployment": "{}"}}`, 1, false, true},
-		"clone":                       {`{"name": "web-okteto", "labels": {"dev.okteto.com/clone": "u", "app": "web"}}`, 1, true, false},
-		"made by Okteto alone":        {`{"name": "web-okteto", "labels": {"dev.okteto.com": "true"}}`, 1, true, false},
-		"only named like a clone":     {`{"name": "web-okteto"}`, 1, false, false},
-		"label says no":               {`{"name": "web", "labels": {"dev.okteto.com": "false"}}`, 0, false, false},
+		"plain":                       {`{"name": "web", "labels": {"app": "web"}}`, 2, false, false, false},
+		"plain, scaled to zero":       {`{"name": "web", "labels": {"app": "web"}}`, 0, false, false, false},
+		"original, by its label":      {`{"name": "web", "labels": {"dev.okteto.com": "true"}}`, 0, false, true, true},
+		"original, by its annotation": {`{"name": "web", "annotations": {"dev.okteto.com/replicas": "2"}}`, 0, false, true, true},
+		"original, by its mode":       {`{"name": "web", "annotations": {"dev.okteto.com/dev-mode": "sync"}}`, 0, false, true, true},
+		"marks left after a sync":     {`{"name": "web", "labels": {"dev.okteto.com": "true"}, "annotations": {"dev.okteto.com/replicas": "2"}}`, 2, false, true, false},
+		"original of before 1.14":     {`{"name": "web", "annotations": {"dev.okteto.com/deployment": "{}"}}`, 1, false, false, true},
+		"clone":                       {`{"name": "web-okteto", "labels": {"dev.okteto.com/clone": "u", "app": "web"}, "annotations": {"dev.okteto.com/dev-mode": "sync"}}`, 1, true, false, false},
+		"made by Okteto alone":        {`{"name": "web-okteto", "labels": {"dev.okteto.com": "true"}}`, 1, true, false, false},
+		"only named like a clone":     {`{"name": "web-okteto"}`, 1, false, false, false},
+		"label says no":               {`{"name": "web", "labels": {"dev.okteto.com": "false"}}`, 0, false, false, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,8 +76,8 @@ func TestOktetoMarks(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Spec.Replicas = &test.replicas
-			if w.clone() != test.clone || w.replaced() != test.replaced {
-				t.Errorf("clone %t, replaced %t, want %t, %t", w.clone(), w.replaced(), test.clone, test.replaced)
+			if w.clone() != test.clone || w.marked() != test.marked || w.replaced() != test.replaced {
+				t.Errorf("clone %t, marked %t, replaced %t, want %t, %t, %t", w.clone(), w.marked(), w.replaced(), test.clone, test.marked, test.replaced)
 			}
 		})
 	}

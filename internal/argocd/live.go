@@ -16,7 +16,9 @@ import (
 // Live asks the cluster itself, through Argo CD, how an Application's
 // Deployments and StatefulSets are, whether a development session stands in for
 // one of them, and why pods fail. Which objects there are is Argo CD's cached
-// tree; each is then read from the cluster.
+// tree; each is then read from the cluster. A clone that is not in the tree
+// cannot be asked for: Argo CD refuses what is no part of the Application,
+// whether it is there or not.
 //
 // Where Argo CD answers but the cluster cannot be read, [release.Live.Problem]
 // says why. The error is for Argo CD itself being out of reach, and

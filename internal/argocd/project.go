@@ -34,6 +34,7 @@ func project(app *v1alpha1.Application) release.Snapshot {
 		Revisions: revisions(status.Sync.Revision, status.Sync.Revisions),
 		Sync:      string(status.Sync.Status), Health: string(status.Health.Status),
 		HealthMessage: clip(status.Health.Message),
+		HealthSince:   timestamp(status.Health.LastTransitionTime),
 		ReconciledAt:  timestamp(status.ReconciledAt),
 		HistoryID:     -1,
 		Images:        slices.Clone(status.Summary.Images),
@@ -41,6 +42,7 @@ func project(app *v1alpha1.Application) release.Snapshot {
 	}
 	for _, source := range app.Spec.GetSources() {
 		s.Sources = append(s.Sources, release.Source{RepoURL: source.RepoURL, TargetRevision: source.TargetRevision})
+		s.Paths = append(s.Paths, source.Path)
 	}
 	if app.Operation != nil {
 		s.Requested = &release.SyncRequest{Revisions: asked(app.Operation)}
@@ -52,12 +54,20 @@ func project(app *v1alpha1.Application) release.Snapshot {
 		s.HistoryID = max(s.HistoryID, h.ID)
 	}
 	for _, h := range status.History[max(0, len(status.History)-keptHistory):] {
-		s.History = append(s.History, release.Deployment{ID: h.ID, Revisions: revisions(h.Revision, h.Revisions)})
+		s.History = append(s.History, deployment(h))
 	}
 	for _, c := range status.Conditions {
 		s.Conditions = append(s.Conditions, release.Condition{Type: c.Type, Message: clip(c.Message), At: timestamp(c.LastTransitionTime)})
 	}
 	return s
+}
+
+func deployment(h v1alpha1.RevisionHistory) release.Deployment {
+	d := release.Deployment{ID: h.ID, Revisions: revisions(h.Revision, h.Revisions)}
+	if !h.InitiatedBy.Automated {
+		d.By = h.InitiatedBy.Username
+	}
+	return d
 }
 
 // revisions are by source. An Application with spec.sources fills the list and

@@ -41,12 +41,12 @@ func TestProjectWhole(t *testing.T) {
 	}{
 		"new, nothing known": {
 			app:  `{"metadata": {"name": "web-x-prod", "uid": "u1", "resourceVersion": "7"}, "spec": {"source": {"repoURL": "https://git/web.git"}}}`,
-			want: release.Snapshot{Name: "web-x-prod", Project: "default", UID: "u1", ResourceVersion: 7, HistoryID: -1, Sources: []release.Source{{RepoURL: "https://git/web.git"}}},
+			want: release.Snapshot{Name: "web-x-prod", Project: "default", UID: "u1", ResourceVersion: 7, HistoryID: -1, Sources: []release.Source{{RepoURL: "https://git/web.git"}}, Paths: []string{""}},
 		},
 		"single source, deployed": {
 			app: `{"metadata": {"name": "web-x-prod", "uid": "u1", "resourceVersion": "120"},
-			 "spec": {"project": "shop", "source": {"repoURL": "https://git/web.git", "targetRevision": "main"}, "syncPolicy": {"automated": {}}},
-			 "status": {"sync": {"status": "Synced", "revision": "<A>"}, "health": {"status": "Healthy", "message": "fine"}, "reconciledAt": "2026-11-24T07:00:05Z",
+			 "spec": {"project": "shop", "source": {"repoURL": "https://git/web.git", "targetRevision": "main", "path": "charts/web"}, "syncPolicy": {"automated": {}}},
+			 "status": {"sync": {"status": "Synced", "revision": "<A>"}, "health": {"status": "Healthy", "message": "fine", "lastTransitionTime": "2026-11-24T08:00:04+01:00"}, "reconciledAt": "2026-11-24T07:00:05Z",
 			  "operationState": {"phase": "Succeeded", "message": "successfully synced", "startedAt": "2026-11-24T07:00:01Z", "finishedAt": "2026-11-24T07:00:04Z",
 			   "operation": {"sync": {"revision": "<A>"}, "initiatedBy": {"automated": true, "username": "x"}},
 			   "syncResult": {"revision": "<A>", "resources": [{"kind": "Service", "name": "x", "status": "Synced"}]}},
@@ -56,7 +56,8 @@ func TestProjectWhole(t *testing.T) {
 			want: release.Snapshot{
 				Name: "web-x-prod", Project: "shop", UID: "u1", ResourceVersion: 120, AutoSync: true,
 				Sources:   []release.Source{{RepoURL: "https://git/web.git", TargetRevision: "main"}},
-				Revisions: []release.Revision{commitA}, Sync: "Synced", Health: "Healthy", HealthMessage: "fine", ReconciledAt: "2026-11-24T07:00:05Z",
+				Paths:     []string{"charts/web"},
+				Revisions: []release.Revision{commitA}, Sync: "Synced", Health: "Healthy", HealthMessage: "fine", HealthSince: "2026-11-24T07:00:04Z", ReconciledAt: "2026-11-24T07:00:05Z",
 				Operation: &release.SyncOperation{
 					Phase: "Succeeded", Message: "successfully synced", StartedAt: "2026-11-24T07:00:01Z", FinishedAt: "2026-11-24T07:00:04Z",
 					Requested: []release.Revision{commitA}, Result: []release.Revision{commitA},
@@ -76,6 +77,7 @@ func TestProjectWhole(t *testing.T) {
 			want: release.Snapshot{
 				Name: "web-x-prod", Project: "default", UID: "u1", ResourceVersion: 9,
 				Sources:   []release.Source{{RepoURL: "https://git/charts.git", TargetRevision: "1.x"}, {RepoURL: "https://git/web.git", TargetRevision: "main"}},
+				Paths:     []string{"", ""},
 				Revisions: []release.Revision{commitC, commitA}, Sync: "OutOfSync", Health: "Healthy",
 				Requested: &release.SyncRequest{Revisions: []release.Revision{commitC, commitA}},
 				HistoryID: 0, History: []release.Deployment{{ID: 0, Revisions: []release.Revision{commitC, commitB}}},
@@ -174,8 +176,8 @@ func TestProjectParts(t *testing.T) {
 			[]release.Resource{{Kind: "Service", Namespace: "n", Name: "x", Status: "SyncFailed", Message: "spec.ports: Required value"}, {Kind: "Job", Name: "migrate", Status: "Error", Message: "exit 1"}},
 		},
 		"history is cut, its newest id kept": {
-			`{"status": {"history": [{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}, {"id": 5}, {"id": 6}, {"id": 7}]}}`,
-			func(s release.Snapshot) any { return fmt.Sprint(s.HistoryID, s.History) }, "7 [{3 []} {4 []} {5 []} {6 []} {7 []}]",
+			`{"status": {"history": [{"id": 1}, {"id": 2}, {"id": 3, "initiatedBy": {"username": "ana"}}, {"id": 4, "initiatedBy": {"automated": true, "username": "x"}}, {"id": 5}, {"id": 6}, {"id": 7}]}}`,
+			func(s release.Snapshot) any { return fmt.Sprint(s.HistoryID, s.History) }, "7 [{3 [] ana} {4 [] } {5 [] } {6 [] } {7 [] }]",
 		},
 		"resources: workloads, and what is not as it should be": {
 			`{"status": {"resources": [

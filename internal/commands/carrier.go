@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,6 +15,9 @@ const (
 	writeTime   = 2 * time.Minute
 	unknownTime = 15 * time.Minute
 )
+
+// openTime is for how long a release waits for its message to be posted.
+const openTime = 10 * time.Second
 
 // carrier is one operation on its way, from the step it is at to its end.
 type carrier struct {
@@ -73,11 +75,16 @@ func (c *carrier) open(ctx context.Context) {
 	}
 }
 
-// place finds or posts the message.
+// place finds or posts the message. Given up, it is found or posted later, by
+// Show.
 func (c *carrier) place(ctx context.Context) error {
 	if c.op.Message.TS != "" {
 		return nil
 	}
+	// A started post is finished even while stopping: the next process could look
+	// for it while Slack is still at it, and post it again.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), openTime)
+	defer stop()
 	place, found := release.Place{}, false
 	var err error
 	if c.resumed {
@@ -187,13 +194,15 @@ func (c *carrier) syncOnce(ctx context.Context) error {
 			return nil
 		}
 		// Somebody else's sync came between: ours must be newer than that one.
+		clones := c.op.Baseline.Clones // not of the snapshot, and not less seen for it
 		c.op.Baseline = s.Baseline()
+		c.op.Baseline.Clones = clones
 		if err := c.Store.Save(ctx, c.op); err != nil {
 			return err
 		}
 	}
 	return c.Applications.Sync(ctx, c.op.Application, release.SyncAsk{
-		Prune: true, Operation: c.op.ID, By: fmt.Sprintf("%s (%s)", c.op.By.Name, c.op.By.ID),
+		Prune: true, Operation: c.op.ID, By: c.op.By.Signature(),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,5 +227,77 @@ func TestOneAtATime(t *testing.T) {
 			t.Errorf("the second is %q, supersedes %q, notes %q", second.Progress.Stage, second.Supersedes, second.Notes)
 		}
 		p.end()
+	})
+}
+
+// silent is a Slack that does not answer.
+type silent struct{ *link }
+
+func (silent) Open(ctx context.Context, _ release.Operation) (release.Place, error) {
+	<-ctx.Done()
+	return release.Place{}, ctx.Err()
+}
+
+func (silent) Find(ctx context.Context, _ release.Operation) (release.Place, bool, error) {
+	<-ctx.Done()
+	return release.Place{}, false, ctx.Err()
+}
+
+// A release waits ten seconds for Slack, then goes out without its message,
+// which is adopted once it is there.
+func TestSlackIsAbsent(t *testing.T) {
+	for _, resumed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("resumed %v", resumed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOutside()
+				l := o.link(0, false)
+				op := withBaseline(t, o, promotion())
+				p := start(t.Context(), l, "one")
+				p.Messages = silent{l}
+				began := time.Now()
+				if resumed {
+					o.mu.Lock()
+					o.ops[op.ID] = op
+					o.mu.Unlock()
+					time.Sleep(adoptEvery + openTime)
+				} else if _, err := p.Start(t.Context(), op); err != nil {
+					t.Fatal(err)
+				}
+				took := time.Since(began)
+				synctest.Wait()
+				o.mu.Lock()
+				if last := o.commits[len(o.commits)-1]; last.operation != op.ID || took > 15*time.Second || strings.Contains(last.message, "Slack-Message") {
+					t.Errorf("after %v the last commit is %+v", took, last)
+				}
+				o.mu.Unlock()
+				late := release.Place{Channel: "C1", TS: "7"}
+				p.Moved(op.ID, late)
+				time.Sleep(time.Minute)
+				if stored := o.op(op.ID); stored.Message != late || stored.Progress.Stage != release.StageHealthy {
+					t.Errorf("its message is %v, its stage %q", stored.Message, stored.Progress.Stage)
+				}
+				p.end()
+			})
+		})
+	}
+}
+
+// A process that is stopped while it posts keeps its lease until Slack has
+// answered or had its time, so that the next one does not post as well.
+func TestStopsAfterThePost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutside()
+		l := o.link(0, false)
+		op := withBaseline(t, o, promotion())
+		p := start(t.Context(), l, "one")
+		p.Messages = silent{l}
+		go func() { _, _ = p.Start(t.Context(), op) }() // nobody is left to hear its answer
+		synctest.Wait()
+		began := time.Now()
+		p.end()
+		stored := o.op(op.ID)
+		if took := time.Since(began); took != openTime || stored.Lease.Owner != "" || stored.Progress.Stage != release.StageWriting {
+			t.Errorf("stopped after %v, the lease is %q's, the stage %q", took, stored.Lease.Owner, stored.Progress.Stage)
+		}
 	})
 }

@@ -21,15 +21,22 @@ type applications interface {
 	Live(ctx context.Context, name string) (release.Live, error)
 }
 
+// histories tells how the layers came to say what they say. With no revision
+// it goes back to the beginning, or as far as it can.
+type histories interface {
+	History(ctx context.Context, app release.App, environment string, since release.Revision, most int) (release.History, error)
+}
+
 // people knows who somebody is, as far as rights depend on it.
 type people interface {
 	Person(ctx context.Context, who release.Person) (release.Person, error)
 }
 
-// questions keeps what must be confirmed by a click. Take gives each out once.
+// questions keeps what must be confirmed by a click. Take gives each to one
+// click of the person who was asked, as often as that click is delivered.
 type questions interface {
 	Ask(ctx context.Context, q release.Question) error
-	Take(ctx context.Context, id string) (release.Question, bool, error)
+	Take(ctx context.Context, click release.Request) (release.Question, bool, error)
 }
 
 // Desk takes requests: it finds out who asks and what there is, decides, and
@@ -40,6 +47,7 @@ type Desk struct {
 	People       people
 	Questions    questions
 	Operations   *Operations
+	Histories    histories
 	Policy       release.Policy
 	Environments release.Environments
 	Source       Source
@@ -158,13 +166,14 @@ func (d *Desk) operation(kind release.Kind, r release.Request, s release.State, 
 	if plan.Environment.Name == s.Dev.Environment.Name {
 		target = s.Dev
 	}
-	now := r.At
+	now, baseline := r.At, target.Snapshot.Baseline()
+	baseline.Clones = target.Live.Clones()
 	return release.Operation{
 		ID: d.NewID(), Kind: kind, App: s.Layers.App, Environment: plan.Environment.Name,
 		Application: target.Snapshot.Name, Path: plan.Path, From: plan.From, To: plan.To,
 		Repository: plan.Repository, By: r.By, Forced: plan.Forced, Notes: plan.Notes,
 		Delivery: r.Delivery, Asked: r.Channel, Base: s.Layers.Revision, Created: now.UTC(),
-		Baseline: target.Snapshot.Baseline(),
+		Baseline: baseline,
 		Progress: release.Progress{Stage: release.StageWriting, Since: now.UTC()},
 	}
 }

@@ -20,7 +20,10 @@ type outside struct {
 	commits []commit
 	posts   []post
 	syncs   []time.Time
-	broken  bool // the release never becomes ready
+
+	question release.Question
+	taken    string // the click that has it
+	broken   bool   // the release never becomes ready
 }
 
 // op is an operation as it is stored now.
@@ -35,6 +38,7 @@ type commit struct {
 	rev       release.Revision
 	tag       release.Tag
 	at        time.Time
+	message   string
 }
 
 type post struct {
@@ -47,7 +51,7 @@ type post struct {
 func newOutside() *outside {
 	return &outside{
 		ops:     map[string]release.Operation{},
-		commits: []commit{{"", rev(1), "sha-1", time.Now().Add(-time.Hour)}},
+		commits: []commit{{rev: rev(1), tag: "sha-1", at: time.Now().Add(-time.Hour)}},
 	}
 }
 
@@ -221,13 +225,13 @@ func (l *link) Apply(_ context.Context, c release.Change) (found release.Revisio
 			return release.Refuse(release.CodeMoved, "", "The tag is `%s` now.", last.tag)
 		}
 		found = rev(len(l.commits) + 1)
-		l.commits = append(l.commits, commit{c.Operation, found, c.To, time.Now()})
+		l.commits = append(l.commits, commit{c.Operation, found, c.To, time.Now(), c.Message})
 		return nil
 	})
 	return found, err
 }
 
-func (l *link) Fact(_ context.Context, commit, rev release.Revision, _ string, tag release.Tag) (release.Fact, error) {
+func (l *link) Fact(_ context.Context, commit, rev release.Revision, _, _ string, tag release.Tag) (release.Fact, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, seen := 0, 0

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/synestra/promoter/internal/release"
@@ -19,12 +20,11 @@ const (
 func (c *carrier) follow(ctx context.Context) {
 	events, stop := c.Applications.Follow(c.op.Application)
 	defer stop()
-	refreshed := make(chan release.Snapshot, 1)
-	f := follower{carrier: c, facts: map[release.Revision]release.Fact{}, refreshed: refreshed}
+	f := c.follower(&c.op, c.Rules, c.become, c.log)
 	defer f.refreshing.wait()
 	for {
 		c.answerFailure(ctx)
-		poll := time.NewTimer(c.pollTime())
+		poll := time.NewTimer(pollTime(c.op.Progress.Stage))
 		select {
 		case <-ctx.Done():
 		case by := <-c.mail.superseded:
@@ -33,7 +33,7 @@ func (c *carrier) follow(ctx context.Context) {
 			c.moved(ctx, place)
 		case s := <-events:
 			f.look(ctx, s)
-		case s := <-refreshed:
+		case s := <-f.refreshed:
 			f.look(ctx, s)
 		case <-poll.C:
 			f.poll(ctx)
@@ -45,8 +45,37 @@ func (c *carrier) follow(ctx context.Context) {
 	}
 }
 
-func (c *carrier) pollTime() time.Duration {
-	switch c.op.Progress.Stage {
+// Watch follows an effect that somebody else has brought about, in the form of
+// an operation, until it has ended or ctx has. It claims no less proof than of
+// an operation of our own, and does nothing but ask Argo CD to look at Git.
+// changed is called with each new progress, one call at a time.
+func (o *Operations) Watch(ctx context.Context, op release.Operation, rules release.Rules, changed func(context.Context, release.Progress)) {
+	events, stop := o.Applications.Follow(op.Application)
+	defer stop()
+	f := o.follower(&op, rules, func(ctx context.Context, p release.Progress) {
+		if p.Seq != op.Progress.Seq || p.Stage != op.Progress.Stage || p.Memory != op.Progress.Memory {
+			op.Progress = p
+			changed(ctx, p)
+		}
+	}, o.Log.With("id", op.ID))
+	defer f.refreshing.wait()
+	for ctx.Err() == nil && !op.Progress.Stage.Ended() {
+		poll := time.NewTimer(pollTime(op.Progress.Stage))
+		select {
+		case <-ctx.Done():
+		case s := <-events:
+			f.look(ctx, s)
+		case s := <-f.refreshed:
+			f.look(ctx, s)
+		case <-poll.C:
+			f.poll(ctx)
+		}
+		poll.Stop()
+	}
+}
+
+func pollTime(s release.Stage) time.Duration {
+	switch s {
 	case release.StageRollingOut, release.StageDegraded:
 		return pollRolling
 	}
@@ -74,14 +103,26 @@ func (c *carrier) answerFailure(ctx context.Context) {
 	}
 }
 
-// follower is what one process knows of an Application it looks at.
+// follower is what one process knows of an Application that it looks at for an
+// operation.
 type follower struct {
-	*carrier
-	facts      map[release.Revision]release.Fact // facts never change
-	version    int64                             // newest resource version seen, and of which object
+	*Operations
+	op         *release.Operation
+	rules      release.Rules
+	become     func(context.Context, release.Progress) // makes it the operation's
+	facts      map[release.Revision]release.Fact       // facts never change
+	version    int64                                   // newest resource version seen, and of which object
 	uid        string
 	refreshing task
-	refreshed  chan<- release.Snapshot
+	refreshed  chan release.Snapshot
+	log        *slog.Logger
+}
+
+func (o *Operations) follower(op *release.Operation, rules release.Rules, become func(context.Context, release.Progress), log *slog.Logger) follower {
+	return follower{
+		Operations: o, op: op, rules: rules, become: become, log: log,
+		facts: map[release.Revision]release.Fact{}, refreshed: make(chan release.Snapshot, 1),
+	}
 }
 
 // poll reads the Application now.
@@ -102,7 +143,7 @@ func (f *follower) lost(ctx context.Context, err error) {
 		return
 	}
 	f.log.WarnContext(ctx, "looking at the rollout", "err", err)
-	f.become(ctx, release.Lost(f.op.Progress, time.Now().UTC(), f.Rules))
+	f.become(ctx, release.Lost(f.op.Progress, time.Now().UTC(), f.rules))
 }
 
 // look lets one snapshot, and the cluster where that is needed, say how the
@@ -114,9 +155,9 @@ func (f *follower) look(ctx context.Context, s release.Snapshot) {
 	f.uid, f.version = s.UID, s.ResourceVersion
 	look := release.Look{Snapshot: s, Sources: s.Follows(f.Source.URL, f.Source.Branch), At: time.Now().UTC()}
 	look.Facts = f.learn(ctx, s, look.Sources)
-	op := f.op
+	op := *f.op
 	var wants release.Wants
-	op.Progress, wants = release.Observe(op, look, f.Rules)
+	op.Progress, wants = release.Observe(op, look, f.rules)
 	if wants.Live {
 		asked, stop := context.WithTimeout(ctx, 10*time.Second)
 		live, err := f.Applications.Live(asked, op.Application)
@@ -126,7 +167,7 @@ func (f *follower) look(ctx context.Context, s release.Snapshot) {
 			return
 		}
 		look.Live, look.At = &live, time.Now().UTC()
-		op.Progress, wants = release.Observe(op, look, f.Rules)
+		op.Progress, wants = release.Observe(op, look, f.rules)
 	}
 	if wants.Hard {
 		// "No effect" is claimed on it, so it counts only once it was answered.
@@ -153,7 +194,7 @@ func (f *follower) learn(ctx context.Context, s release.Snapshot, sources []int)
 			continue
 		}
 		asked, stop := context.WithTimeout(ctx, 20*time.Second)
-		fact, err := f.Repository.Fact(asked, f.op.Commit, rev, f.op.Path, f.op.To)
+		fact, err := f.Repository.Fact(asked, f.op.Commit, rev, f.op.Path, f.op.Values, f.op.To)
 		stop()
 		if err != nil {
 			f.log.WarnContext(ctx, "asking Git about a revision", "revision", rev, "err", err)

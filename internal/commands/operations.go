@@ -17,7 +17,7 @@ type writer interface {
 	// with the same change after any error or crash: a commit that landed is
 	// found, not repeated.
 	Apply(ctx context.Context, c release.Change) (release.Revision, error)
-	Fact(ctx context.Context, commit, rev release.Revision, path string, tag release.Tag) (release.Fact, error)
+	Fact(ctx context.Context, commit, rev release.Revision, path, values string, tag release.Tag) (release.Fact, error)
 }
 
 // rollouts is Argo CD as an operation needs it.
@@ -47,7 +47,7 @@ type memory interface {
 // messages shows operations to people.
 type messages interface {
 	// Open posts the operation's one message. A refusal means that it cannot be
-	// posted where it belongs. After any other error Show posts it, and
+	// posted where it belongs. After any other error Show finds or posts it, and
 	// [Operations.Moved] learns where.
 	Open(ctx context.Context, op release.Operation) (release.Place, error)
 	// Find looks for a message that an earlier process may have posted.

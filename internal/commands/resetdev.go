@@ -84,7 +84,7 @@ func (d *Desk) ask(ctx context.Context, r release.Request, app release.App, plan
 
 // answered is a click on a question's button.
 func (d *Desk) answered(ctx context.Context, r release.Request) (release.Answer, error) {
-	q, found, err := d.Questions.Take(ctx, r.Subject)
+	q, found, err := d.Questions.Take(ctx, r)
 	if err != nil {
 		return release.Answer{}, err
 	}

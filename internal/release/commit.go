@@ -30,7 +30,7 @@ func (o Operation) commitMessage() string {
 	}
 	trailer("Operation-Id", o.ID)
 	trailer("Operation-Kind", string(o.Kind))
-	trailer("Requested-By", fmt.Sprintf("%s (%s)", printable(o.By.Name), printable(o.By.ID)))
+	trailer("Requested-By", o.By.Signature())
 	if o.Message.TS != "" {
 		trailer("Slack-Message", o.Message.Channel+"/"+o.Message.TS)
 	}

@@ -91,7 +91,7 @@ func (r Running) Hot(layer Layer) string {
 		return "what the cluster runs cannot be seen: " + Plain(r.Live.Problem)
 	case r.Live.Session != nil:
 		return fmt.Sprintf("there is a live session on `%s`", Plain(r.Live.Session.Workload))
-	case r.Snapshot.Sync != "Synced" && !r.Snapshot.Busy():
+	case r.Snapshot.drifted():
 		if names := outOfSync(r.Snapshot); names != "" {
 			return fmt.Sprintf("it is %s: %s", r.Snapshot.Sync, names)
 		}
@@ -125,6 +125,10 @@ func (r Running) unverified(layer Layer) string {
 	return ""
 }
 
+// drifted says that the cluster is not known to be as Git says, and that
+// nothing is being done about it.
+func (s Snapshot) drifted() bool { return s.Sync != "Synced" && !s.Busy() }
+
 // Busy says that a sync is queued or running.
 func (s Snapshot) Busy() bool {
 	return s.Requested != nil || s.Operation != nil && running(s.Operation)
@@ -150,6 +154,10 @@ func Promote(s State, force bool) (Plan, *Refusal) {
 	plan := Plan{
 		Environment: s.Prod.Environment, Path: l.Prod.Path, From: l.Prod.Tag, To: l.Dev.Tag,
 		Repository: l.Prod.Repository(), Notes: differences(l),
+	}
+	// The app's own pods run the tag, all of them: that is what was verified.
+	if left := s.Dev.Live.Leftover(nil); left != "" {
+		plan.Notes = append(plan.Notes, s.Dev.Environment.Name+": "+leftover(left))
 	}
 	no := devReady(s)
 	if no == nil {
@@ -214,27 +222,20 @@ func ResetDev(s State) (Plan, *Refusal) {
 	if no := s.Dev.deploys(); no != nil {
 		return Plan{}, no
 	}
-	plan := Plan{Environment: s.Dev.Environment, From: l.Dev.Tag, To: l.Prod.Tag, Repository: l.Dev.Repository()}
-	name := s.Dev.Environment.Name
-	switch {
-	case s.Dev.Live.Session != nil:
-		session := fmt.Sprintf("`%s`", Plain(s.Dev.Live.Session.Workload))
-		if image := Plain(s.Dev.Live.Session.Image); image != "" {
-			session += fmt.Sprintf(", image `%s`", image)
-		}
-		plan.Ask = fmt.Sprintf("There is a live session in %s of `%s`: %s. The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
-			name, l.App, session, name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
-	case s.Dev.Live.Problem != "":
-		plan.Ask = fmt.Sprintf("Whether somebody has a live session in %s of `%s` cannot be seen: %s. Resetting would discard it.", name, l.App, Plain(s.Dev.Live.Problem))
-	}
+	plan := Plan{Environment: s.Dev.Environment, From: l.Dev.Tag, To: l.Prod.Tag, Repository: l.Dev.Repository(), Ask: s.resetQuestion()}
 	if l.Dev.Tag != l.Prod.Tag {
 		plan.Path = l.Dev.Path
 		return plan, nil
 	}
-	if s.Dev.Hot(l.Dev) != "" {
+	why, left := s.Dev.unverified(l.Dev), s.Dev.Live.Leftover(nil)
+	switch {
+	case s.Dev.Hot(l.Dev) != "":
 		return plan, nil
-	}
-	switch why := s.Dev.unverified(l.Dev); {
+	case left != "" && why == "":
+		return Plan{}, &Refusal{
+			Code: CodeDevUnknown, Do: "Run `okteto down` there.",
+			Say: fmt.Sprintf("%s has %s's tag `%s`, in sync and healthy, so a reset would change nothing; but %s.", s.Dev.of(l.App), s.Prod.Environment.Name, Plain(string(l.Dev.Tag)), leftover(left)),
+		}
 	case why == "":
 		return Plan{}, &Refusal{Code: CodeAtBaseline, Say: fmt.Sprintf("%s is already at the baseline: `%s`, the same as %s, in sync and healthy.", s.Dev.of(l.App), Plain(string(l.Dev.Tag)), s.Prod.Environment.Name)}
 	case s.Dev.Snapshot.Busy():
@@ -246,4 +247,23 @@ func ResetDev(s State) (Plan, *Refusal) {
 		}
 	}
 	return plan, nil
+}
+
+// resetQuestion is what must be confirmed before dev is reset, "" for nothing.
+func (s State) resetQuestion() string {
+	l, name := s.Layers, s.Dev.Environment.Name
+	switch {
+	case s.Dev.Live.Session != nil:
+		session := fmt.Sprintf("`%s`", Plain(s.Dev.Live.Session.Workload))
+		if image := Plain(s.Dev.Live.Session.Image); image != "" {
+			session += fmt.Sprintf(", image `%s`", image)
+		}
+		return fmt.Sprintf("There is a live session in %s of `%s`: %s. The marks that Okteto leaves do not name the person. Resetting discards it and puts %s back on `%s`, which %s runs.",
+			name, l.App, session, name, Plain(string(l.Prod.Tag)), s.Prod.Environment.Name)
+	case s.Dev.Live.Problem != "":
+		return fmt.Sprintf("Whether somebody has a live session in %s of `%s` cannot be seen: %s. Resetting would discard it.", name, l.App, Plain(s.Dev.Live.Problem))
+	case s.Dev.Live.Leftover(nil) != "":
+		return fmt.Sprintf("There may be a live session in %s of `%s`: %s. Resetting would disturb it.", name, l.App, leftover(s.Dev.Live.Leftover(nil)))
+	}
+	return ""
 }

@@ -45,6 +45,17 @@ func TestPromote(t *testing.T) {
 	}
 }
 
+// A prune leaves Okteto's marks on the original, for good: they must not stand
+// in the way of a release that the app's own pods run, all of them.
+func TestPromotePastLeftoverMarks(t *testing.T) {
+	s := shop()
+	s.Dev.Live.Workloads[0].Marked = true
+	plan, no := Promote(s, false)
+	if no != nil || len(plan.Notes) != 1 || !strings.Contains(plan.Notes[0], "shop still has Okteto's marks") {
+		t.Errorf("plan = %+v, refusal %v", plan, no)
+	}
+}
+
 func TestPromoteRefuses(t *testing.T) {
 	hidden := Refuse(CodeNotVisible, "", "The Argo CD Application `%s` cannot be seen.", "web-shop-dev")
 	down := Refuse(CodeArgoUnreachable, "", "Argo CD cannot be asked at the moment.")
@@ -140,6 +151,20 @@ func TestResetDev(t *testing.T) {
 		{"tags differ, dev degraded", func(s *State) { s.Dev.Snapshot.Health = "Degraded" }, "", true, ""},
 		{"tags differ, live session", func(s *State) { s.Dev.Live.Session = &Session{"shop-okteto", "okteto/node"} }, "", true, "do not name the person"},
 		{"tags differ, session unknown", func(s *State) { s.Dev.Live = Live{Problem: "forbidden"} }, "", true, "cannot be seen: forbidden"},
+		{"tags differ, marks of a session", func(s *State) { s.Dev.Live.Workloads[0].Marked = true }, "", true, "There may be a live session"},
+		{"marks of a session, tags equal", func(s *State) { equal(s); s.Dev.Live.Workloads[0].Marked = true }, CodeDevUnknown, false, ""},
+		{"marks of a session and drift", func(s *State) {
+			equal(s)
+			s.Dev.Live.Workloads[0].Marked, s.Dev.Snapshot.Sync = true, "OutOfSync"
+		}, "", false, "There may be a live session"},
+		{"marks of a session and degraded", func(s *State) {
+			equal(s)
+			s.Dev.Live.Workloads[0].Marked, s.Dev.Snapshot.Health = true, "Degraded"
+		}, CodeDevNotHealthy, false, ""},
+		{"marks of a session and syncing", func(s *State) {
+			equal(s)
+			s.Dev.Live.Workloads[0].Marked, s.Dev.Snapshot.Operation = true, &SyncOperation{Phase: "Running"}
+		}, CodeInProgress, false, ""},
 		{"at the baseline", equal, CodeAtBaseline, false, ""},
 		{"drift", func(s *State) { equal(s); s.Dev.Snapshot.Sync = "OutOfSync" }, "", false, ""},
 		{"live session, tags equal", func(s *State) { equal(s); s.Dev.Live.Session = &Session{"shop-okteto", "okteto/node"} }, "", false, "shop-okteto"},

@@ -12,8 +12,8 @@ var (
 	// ErrDenied: Argo CD does not let the bot's account do it, or a sync window
 	// is closed.
 	ErrDenied = errors.New("not allowed by Argo CD")
-	// ErrOutcomeUnknown: a write may or may not have landed. Asking again with
-	// the same Change is safe and finds out.
+	// ErrOutcomeUnknown: a write may or may not have landed. Of a Change, asking
+	// again with the same is safe and finds out; a post is looked for first.
 	ErrOutcomeUnknown = errors.New("whether the write landed is not known")
 	// ErrUnauthorized: the Git host does not accept the bot's credential.
 	ErrUnauthorized = errors.New("not authorized by the Git host")
@@ -22,8 +22,14 @@ var (
 	ErrWriteRejected = errors.New("refused by the Git host")
 	// ErrFenced: another process has taken over what is being saved.
 	ErrFenced = errors.New("another process has taken it over")
-	// ErrExists: there already is an operation of that request.
-	ErrExists = errors.New("there already is an operation of this request")
+	// ErrGone: the message that was to be changed is not there any more.
+	ErrGone = errors.New("the message is gone")
+	// ErrNoHistory: a channel's history may not be read, or reaches too far, so
+	// whether a message stands there cannot be known, now or later.
+	ErrNoHistory = errors.New("the channel's history cannot be read")
+	// ErrExists: what is to be begun or told was before: an operation of that
+	// request, a notice of that update, a job for that time.
+	ErrExists = errors.New("it is stored already")
 )
 
 // SyncAsk is how Argo CD is asked to sync.

@@ -67,10 +67,11 @@ func rollout(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdi
 		return verdict{}, Wants{Live: true}
 	}
 	s, c := look.Snapshot, ask(op, *look.Live)
-	synced := s.Sync == "Synced" || s.Sync == "OutOfSync" && m.Drifts > 2 && workloadSynced(s, c.workloads)
+	synced := s.Sync == "Synced" || op.Apart || s.Sync == "OutOfSync" && m.Drifts > 2 && workloadSynced(s, c.workloads)
 	well := e.quiet && e.compared && synced && s.Health == "Healthy" && !c.sessionUnseen
 	m.HealthyAt = since(m.HealthyAt, well && c.blind, look.At)
 	m.DegradedAt = since(m.DegradedAt, e.quiet && s.Health == "Degraded", look.At)
+	done := well && (c.settled || c.blind && look.At.Sub(m.HealthyAt) >= rules.Hold)
 	switch {
 	case c.session != "" && e.quiet && (s.Sync == "Synced" || m.Drifts > 2):
 		// Pruning takes a moment, in which it is still OutOfSync.
@@ -78,9 +79,11 @@ func rollout(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdi
 			stage: StageStillHot,
 			note:  fmt.Sprintf("the live session on %s is still there: Argo CD cannot remove it, run okteto down", c.session),
 		}, Wants{}
+	case done && c.leftover != "":
+		return verdict{stage: StageStillHot, note: leftover(c.leftover)}, Wants{}
 	case well && c.settled:
 		return verdict{stage: StageHealthy, note: healthyNote(s, c)}, Wants{}
-	case well && c.blind && look.At.Sub(m.HealthyAt) >= rules.Hold:
+	case done:
 		return verdict{stage: StageHealthy, note: "Argo CD says so; the pods could not be counted"}, Wants{}
 	}
 	if cause := degraded(op, *m, c, look, rules); cause != nil {
@@ -90,7 +93,7 @@ func rollout(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdi
 		}
 		return v, Wants{Live: true}
 	}
-	remind := s.Sync == "OutOfSync" || !e.quiet || c.settled && !well
+	remind := s.Sync == "OutOfSync" && !op.Apart || !e.quiet || c.settled && !well
 	return verdict{stage: StageRollingOut, note: rolloutNote(op, *m, e, s, c)}, Wants{Live: true, Refresh: remind}
 }
 
@@ -116,6 +119,7 @@ type cluster struct {
 	// session is the live session that was to be removed, "" if there is none.
 	session       string
 	sessionUnseen bool // whether there is one could not be seen
+	leftover      string
 }
 
 func ask(op Operation, live Live) cluster {
@@ -127,7 +131,11 @@ func ask(op Operation, live Live) cluster {
 	c.blind = len(c.workloads) == 0
 	c.runs = !c.blind && all(c.workloads, func(w Workload) bool { return w.Runs(op.Repository, op.To) })
 	c.settled = c.runs && all(c.workloads, Workload.Settled)
-	if op.Kind == KindResetDev && live.Session != nil {
+	if op.Kind != KindResetDev {
+		return c
+	}
+	c.leftover = live.Leftover(op.Baseline.Clones)
+	if live.Session != nil {
 		c.session = Plain(live.Session.Workload)
 	}
 	return c
@@ -164,9 +172,11 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 		return verdict{}, Wants{Live: true}
 	}
 	c := ask(op, *look.Live)
-	if c.runs {
+	// Whether changed values change nothing, only a hard refresh shows: the tag
+	// runs in any case.
+	if c.runs && (op.Values == "" || m.Idle > 0) {
 		// The cluster has had it before Argo CD looked.
-		m.Applied, m.AppliedAt, m.AppliedStart = true, look.At, e.start
+		m.Applied, m.AppliedAt, m.AppliedStart, m.Had = true, look.At, e.start, true
 		v, wants := rollout(op, m, e, look, rules)
 		if v.stage == StageHealthy && v.note == "" {
 			v.note = "it was already running"

@@ -110,12 +110,12 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// clip shortens s to n characters for a message.
+// clip shortens s to n characters for a message, the mark of it included.
 func clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	return string([]rune(s)[:n]) + "…"
+	return string([]rune(s)[:n-1]) + "…"
 }
 
 func clipBytes(s string, n int) string { return s[:min(n, len(s))] }

@@ -78,7 +78,9 @@ func (d dice) live() Live {
 		w := deployment(one(d, Tag("sha-2"), "sha-2", "sha-2", "sha-2", "sha-1"), one(d, 3, 3, 3, 2, 0))
 		w.Observed = one(d, int64(2), 2, 2, 2, 1)
 		w.Images[0] = one(d, w.Images[0], w.Images[0], w.Images[0], "redis:7.4")
-		w.DeadlineExceeded, w.Clone = d.IntN(8) == 0, d.IntN(10) == 0
+		w.DeadlineExceeded = d.IntN(8) == 0
+		okteto := d.IntN(10)
+		w.Clone, w.Marked = okteto == 0, okteto == 1
 		if d.IntN(10) == 0 {
 			w.Desired, w.Updated, w.Available, w.Total = d.IntN(4), d.IntN(4), d.IntN(4), d.IntN(6)
 		}

@@ -299,7 +299,10 @@ func (f *proof) add(op Operation, look Look) bool {
 	well := f.applied && !busy && over && compared && (s.Sync == "Synced" || drifts) && s.Health == "Healthy" &&
 		!s.Deleted && s.UID == op.Baseline.UID
 	if op.Kind == KindResetDev {
-		well = well && look.Live != nil && look.Live.Problem == "" && look.Live.Session == nil
+		well = well && look.Live != nil && look.Live.Problem == "" && look.Live.Session == nil &&
+			!slices.ContainsFunc(look.Live.Workloads, func(w Workload) bool {
+				return w.Marked && w.Desired > 0 && !slices.Contains(op.Baseline.Clones, w.Name+"-okteto")
+			})
 	}
 	// Where the pods cannot be counted it must have been so for 5 s.
 	if !well || known {

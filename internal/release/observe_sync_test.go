@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func TestSyncOnly(t *testing.T) {
 			{"succeeded, not compared", []app{succeeded.compared(older, "Synced", 11).pruned()}, StageRollingOut, "-", nil},
 			{"succeeded, and still hot", []app{synced}, StageStillHot, "the live session on shop-okteto is still there: Argo CD cannot remove it, run okteto down", nil},
 			{"succeeded, and the session is gone", []app{synced.pruned()}, StageHealthy, "-", nil},
+			{"succeeded, and the marks are left", []app{synced.pruned().marked()}, StageStillHot, "shop still has Okteto's marks, and whether a live session is behind them cannot be seen; okteto down takes them away", nil},
+			{"succeeded, and the pods are not back, nor the marks gone", []app{synced.cluster(deployment("sha-2", 1)).marked()}, StageRollingOut, "-", nil},
+			{"succeeded, and the marks of one that is none of ours are left", []app{synced.stranger(), synced.stranger().later(time.Minute)}, StageStillHot, "redis still has", nil},
 			{"succeeded, and the pods are not back", []app{synced.cluster(deployment("sha-2", 1))}, StageRollingOut, "-", nil},
 			{"succeeded, and another tag runs", []app{synced.cluster(wrong)}, StageRollingOut, "does not run sha-2", nil},
 			{"succeeded, and the session cannot be seen", []app{synced.unseen(), synced.unseen().later(time.Minute)}, StageRollingOut, "whether the session has ended cannot be seen: forbidden", nil},
@@ -69,6 +73,34 @@ func TestSyncOnly(t *testing.T) {
 			t.Run(tracking+"/"+r.name, func(t *testing.T) {
 				r.judge(t, watch(t, resetting(a)).see(r.looks...))
 			})
+		}
+	}
+}
+
+// marked has Okteto's marks on the original, which a sync leaves there.
+func (a app) marked() app {
+	a.live.Workloads = slices.Clone(a.live.Workloads)
+	a.live.Workloads[0].Marked = true
+	return a
+}
+
+// stranger has the marks on a workload that does not run the app's image.
+func (a app) stranger() app {
+	w := deployment("7.4", 1)
+	w.Name, w.Images, w.Marked = "redis", []string{"redis:7.4"}, true
+	return a.cluster(w)
+}
+
+// Argo CD had listed the clone, so that it is gone now is known, whatever marks
+// are left. That of another workload proves nothing.
+func TestMarksOfAPrunedClone(t *testing.T) {
+	a := dev("label")
+	for clone, want := range map[string]Stage{"shop-okteto": StageHealthy, "cart-okteto": StageStillHot} {
+		op := resetting(a)
+		op.Baseline.Clones = []string{clone}
+		p := watch(t, op).see(a.running(older, 10), a.running(older, 10).ended("Succeeded", 12).compared(older, "Synced", 13).pruned().marked())
+		if p.Stage != want {
+			t.Errorf("after %s was listed: %s, %q", clone, p.Stage, p.Note)
 		}
 	}
 }

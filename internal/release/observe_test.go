@@ -197,7 +197,7 @@ func TestRollingOut(t *testing.T) {
 func TestHealthy(t *testing.T) {
 	runRows(t, func(a app) []row {
 		overwritten := a.running(newer, 20).ended("Succeeded", 22).compared(newer, "Synced", 22).cluster(deployment("sha-2", 3))
-		overwritten.History = []Deployment{{7, a.at(older)}, {8, a.at(ours)}, {9, a.at(newer)}}
+		overwritten.History = []Deployment{{ID: 7, Revisions: a.at(older)}, {ID: 8, Revisions: a.at(ours)}, {ID: 9, Revisions: a.at(newer)}}
 		partial := a.done() // a sync of some resources is not recorded
 		partial.History, partial.HistoryID = a.History, a.HistoryID
 		idle := deployment("sha-2", 3)

@@ -9,6 +9,8 @@ type Kind string
 const (
 	KindPromote  Kind = "promote"
 	KindResetDev Kind = "reset-dev"
+	KindAlign    Kind = "align"    // the bot's own: dev follows prod
+	KindObserved Kind = "observed" // somebody else's: nothing is done, only seen
 )
 
 // Operation is anything that changes a layer or asks Argo CD to sync. It is
@@ -23,6 +25,8 @@ type Operation struct {
 	Environment string // the one that changes
 	Application string // its Argo CD Application
 	Path        string // the layer to write; "" if this operation only syncs
+	Values      string // path of a file that must be as the commit has it, too; "" for none
+	Apart       bool   // it deploys what the branch does not say, so that being in sync is not expected
 	From, To    Tag
 	Repository  string // image repository, to know the app's workloads by; "" if the layer names none
 	By          Person
@@ -51,6 +55,16 @@ func (o Operation) Moved(s Snapshot) bool {
 
 // Writes tells an operation that makes a commit from one that only syncs.
 func (o Operation) Writes() bool { return o.Path != "" }
+
+// Target is the channel for an operation's message: where it was asked for, or
+// the fallback where the bot has no part in the conversation, where another
+// organisation reads along, and for what was not asked for in Slack.
+func Target(op Operation, fallback string) string {
+	if op.Asked.ID == "" || op.Asked.Direct || op.Asked.Shared {
+		return fallback
+	}
+	return op.Asked.ID
+}
 
 // Lease says which process works on a stored thing. A save under a lease that
 // has since passed to another owner is refused by its fence.
@@ -92,7 +106,7 @@ const (
 	StageFailedToWrite Stage = "failed to write" // the host refused the push, or the change could not be made
 	StageSyncFailed    Stage = "sync failed"
 	StageStillDegraded Stage = "degraded at the deadline"
-	StageStillHot      Stage = "still hot" // synced, and the live session is still there
+	StageStillHot      Stage = "still hot" // synced, and a live session is still there, or cannot be ruled out
 	StageSuperseded    Stage = "superseded"
 	StageTimedOut      Stage = "timed out"
 	StageGone          Stage = "gone" // the Application was deleted
@@ -105,6 +119,11 @@ func (s Stage) Ended() bool {
 		return false
 	}
 	return true
+}
+
+// MayRecover tells the ends after which all may yet become well.
+func (s Stage) MayRecover() bool {
+	return s == StageSyncFailed || s == StageStillDegraded || s == StageTimedOut
 }
 
 // Failed tells the stages in which a person should look: failures, and

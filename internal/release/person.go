@@ -1,6 +1,8 @@
 package release
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -23,7 +25,15 @@ func (p Person) Identity(domain string) Identity {
 	if name == "" {
 		name = printable(p.ID)
 	}
-	return Identity{Name: name, Email: strings.ToLower(printable(p.ID)) + "@" + domain}
+	return Identity{Name: name, Email: cmp.Or(strings.ToLower(printable(p.ID)), "automation") + "@" + domain}
+}
+
+// Signature is the name and, of a person, the id. Automation has none.
+func (p Person) Signature() string {
+	if p.ID == "" {
+		return printable(p.Name)
+	}
+	return fmt.Sprintf("%s (%s)", printable(p.Name), printable(p.ID))
 }
 
 // printable keeps one line of text that can stand in a commit header or a

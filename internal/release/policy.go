@@ -6,8 +6,8 @@ import (
 )
 
 // Rule gives rights: to the people it names, for the commands, apps and
-// environments it names. Apps are patterns as of [path.Match]. People are
-// named by id, never by name, which anyone can change.
+// environments it names. Apps are patterns, see [Covers]. People are named by
+// id, never by name, which anyone can change.
 type Rule struct {
 	Commands, Apps, Environments, Users, Groups []string
 	Force                                       bool // may pass over the dev-health checks
@@ -49,12 +49,15 @@ func (p Policy) Check(who Person, r Right) *Refusal {
 }
 
 func (rule Rule) covers(r Right) bool {
-	app := func(pattern string) bool {
-		ok, err := path.Match(pattern, string(r.App))
+	return slices.Contains(rule.Commands, r.Command) && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
+}
+
+// Covers says whether any of the patterns, as of [path.Match], is for the app.
+func Covers(patterns []string, app App) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, string(app))
 		return ok && err == nil
-	}
-	return slices.Contains(rule.Commands, r.Command) && slices.Contains(rule.Environments, r.Environment) &&
-		slices.ContainsFunc(rule.Apps, app)
+	})
 }
 
 func (rule Rule) names(who Person) bool {

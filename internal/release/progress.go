@@ -46,6 +46,7 @@ type Memory struct {
 	Compared     bool      // Argo CD has compared a revision with our commit
 	Applied      bool      // a sync of our commit has succeeded, or the cluster had it before
 	AppliedAt    time.Time // when we saw that
+	Had          bool      // the cluster had it before Argo CD looked
 	AppliedStart string    // start of the last sync by then, where the cluster had it before
 	DegradedAt   time.Time // health has been Degraded since
 	HealthyAt    time.Time // everything has been well since, where no live check is possible

@@ -30,10 +30,32 @@ const (
 	CodeDigest          Code = "image_digest"          // a digest decides what runs, not the tag
 	CodeMoved           Code = "layer_moved"           // somebody changed the tag meanwhile
 	CodeCannotPost      Code = "cannot_post"           // the bot cannot post where it was asked
+	CodeUnknownChannel  Code = "unknown_channel"       // Slack knows no such channel, or does not show it to the bot
 	CodeExpired         Code = "expired"               // a button's question is no longer open
 	CodeArgoUnreachable Code = "argocd_unreachable"    //
 	CodeGitUnreachable  Code = "git_unreachable"       //
+	CodeBranchMoved     Code = "branch_moved"          // the branch moved while it was read
+	CodeHistoryUnknown  Code = "history_unknown"       // what was read of the history does not reach far enough to tell
+	CodeHeld            Code = "held"                  // automation is held for the app
+	CodeAlignOff        Code = "alignment_off"         // dev is not to follow prod
+	CodeDevAhead        Code = "dev_ahead"             // dev has moved on past prod's release
+	CodeDevUnrelated    Code = "dev_unrelated"         // dev's release and prod's never met
+	CodeNotNew          Code = "not_new"               // the bot itself set dev's tag, so nobody released it
+	CodeWasInProd       Code = "was_in_prod"           // it would be a rollback, which is never automatic
+	CodeSoaking         Code = "soaking"               // not seen to be well for long enough
+	CodeWindowClosed    Code = "window_closed"         //
 )
+
+// Passing says that the reason may go by itself, or once somebody has put the
+// cluster in order, so that automation asks again.
+func (c Code) Passing() bool {
+	switch c {
+	case CodeInProgress, CodeDevNotHealthy, CodeDevHot, CodeDevUnknown, CodeArgoUnreachable, CodeGitUnreachable,
+		CodeBranchMoved, CodeHeld, CodeSoaking, CodeWindowClosed:
+		return true
+	}
+	return false
+}
 
 // Refusal is an error for people: what was refused and why, and what they can
 // do. Where a Refusal is returned, nothing was changed.

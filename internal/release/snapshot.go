@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,12 +20,14 @@ type Snapshot struct {
 
 	AutoSync bool
 	Sources  []Source // one, or several in the order of spec.sources
+	Paths    []string // by source: the folder it is rendered from, "" for one that is only referred to
 
 	// Revisions has what Argo CD last compared (not deployed), by source.
 	Revisions     []Revision
 	Sync          string // "Synced", "OutOfSync", "Unknown"
 	Health        string // "Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"
 	HealthMessage string
+	HealthSince   string // when health last changed; "" where Argo CD does not say
 	ReconciledAt  string // when it last compared with Git
 
 	// Requested is an operation that is queued or running, nil if there is none.
@@ -65,6 +68,7 @@ type SyncOperation struct {
 type Deployment struct {
 	ID        int64
 	Revisions []Revision
+	By        string // who asked for it; "" if automated
 }
 
 // Condition is an Application condition, such as a ComparisonError.
@@ -154,6 +158,7 @@ type Baseline struct {
 	ReconciledAt string
 	Health       string
 	Errors       []Condition // conditions that were there before
+	Clones       []string    // development clones that Argo CD listed
 }
 
 // Baseline keeps of a snapshot what later ones are compared with.
@@ -205,9 +210,48 @@ type Workload struct {
 	Generation, Observed                      int64
 	Desired, Updated, Ready, Available, Total int
 	Images                                    []string
+	Rollout                                   string // its number, which grows with each new pod template; "" if it has none
 	DeadlineExceeded                          bool   // condition Progressing=False, ProgressDeadlineExceeded
 	Message                                   string // of that condition
 	Clone                                     bool   // an Okteto development clone, not the app
+	Marked                                    bool   // has the marks of an original that Okteto has cloned
+}
+
+// cloneOf is the name that Okteto gives the clone of a workload.
+func cloneOf(workload string) string { return workload + "-okteto" }
+
+// Clones are the names of the development clones.
+func (l Live) Clones() []string {
+	var names []string
+	for _, w := range l.Workloads {
+		if w.Clone {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+// Leftover is a workload of which it is not known whether a session still
+// stands in for it, "" if there is none, or a session is known: it has Okteto's marks, though it is
+// scaled up, and no clone of it is listed. A sync leaves the marks on a workload
+// whose clone it prunes, and just so on one whose clone Argo CD does not list,
+// since it was copied before annotation tracking reached the original. Clones
+// that were listed before, by name in seen, are known to be gone.
+func (l Live) Leftover(seen []string) string {
+	if l.Session != nil {
+		return ""
+	}
+	for _, w := range l.Workloads {
+		if w.Marked && w.Desired > 0 && !slices.Contains(seen, cloneOf(w.Name)) {
+			return w.Name
+		}
+	}
+	return ""
+}
+
+// leftover says what [Live.Leftover] means.
+func leftover(workload string) string {
+	return fmt.Sprintf("%s still has Okteto's marks, and whether a live session is behind them cannot be seen; okteto down takes them away", Plain(workload))
 }
 
 // Session is a live development session, known by Okteto's marks. They do not
@@ -261,6 +305,17 @@ func (l Live) App(repository string, tag Tag) []Workload {
 	}
 	if len(tagged) > 0 {
 		return tagged
+	}
+	return found
+}
+
+// Rollouts are the numbers of the rollouts of the workloads that have one.
+func (l Live) Rollouts(repository string) map[string]string {
+	found := map[string]string{}
+	for _, w := range l.Of(repository) {
+		if w.Rollout != "" {
+			found[w.Kind+"/"+w.Namespace+"/"+w.Name] = w.Rollout
+		}
 	}
 	return found
 }

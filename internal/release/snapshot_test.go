@@ -44,7 +44,7 @@ func TestMentioned(t *testing.T) {
 		Revisions: []Revision{stranger, ours},
 		Requested: &SyncRequest{[]Revision{stranger, newer}},
 		Operation: &SyncOperation{Requested: []Revision{stranger, "main"}, Result: []Revision{stranger, older}},
-		History:   []Deployment{{1, []Revision{stranger, ours}}, {2, []Revision{stranger, changed}}, {3, []Revision{stranger}}},
+		History:   []Deployment{{ID: 1, Revisions: []Revision{stranger, ours}}, {ID: 2, Revisions: []Revision{stranger, changed}}, {ID: 3, Revisions: []Revision{stranger}}},
 	}
 	if got, want := s.Mentioned([]int{1}), []Revision{ours, newer, older, changed}; !slices.Equal(got, want) {
 		t.Errorf("mentioned %v, want %v", got, want)
@@ -170,5 +170,31 @@ func TestSplitImage(t *testing.T) {
 		if repository != want[0] || string(tag) != want[1] {
 			t.Errorf("%q: %q, %q", image, repository, tag)
 		}
+	}
+}
+
+// What is not known of a session, by what the cluster shows.
+func TestLeftover(t *testing.T) {
+	original := Workload{Name: "shop", Desired: 2, Marked: true}
+	down, bare, clone := original, original, Workload{Name: "shop-okteto", Clone: true, Desired: 1}
+	down.Desired, bare.Marked = 0, false
+	for name, c := range map[string]struct {
+		live Live
+		seen []string
+		want string
+	}{
+		"marks alone":                  {Live{Workloads: []Workload{original}}, nil, "shop"},
+		"marks, the clone was listed":  {Live{Workloads: []Workload{original}}, []string{"shop-okteto"}, ""},
+		"marks, another was listed":    {Live{Workloads: []Workload{original}}, []string{"cart-okteto"}, "shop"},
+		"marks, and a session":         {Live{Workloads: []Workload{original, clone}, Session: &Session{Workload: "shop-okteto"}}, nil, ""},
+		"marks on what is scaled down": {Live{Workloads: []Workload{down}}, nil, ""},
+		"no marks":                     {Live{Workloads: []Workload{bare}}, nil, ""},
+	} {
+		if got := c.live.Leftover(c.seen); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := (Live{Workloads: []Workload{original, clone}}).Clones(); !slices.Equal(got, []string{"shop-okteto"}) {
+		t.Errorf("clones %q", got)
 	}
 }

@@ -50,7 +50,7 @@ func (s AppSpec) layerPath() string {
 }
 
 // render reads the Application's values files at a commit and renders them.
-func (r repository) render(ctx context.Context, spec AppSpec, revision string) (manifests, error) {
+func (r *repository) render(ctx context.Context, spec AppSpec, revision string) (manifests, error) {
 	v := values{Replicas: spec.Replicas, Deadline: 60}
 	v.Image.Repository = "registry.synestra.io/web/app"
 	for _, path := range []string{spec.valuesPath(), spec.layerPath()} {

@@ -40,6 +40,14 @@ func (n *namespace) workload(name string) *workload {
 	return n.workloads[i]
 }
 
+// listed are the workloads that Argo CD knows of: those with a tracking mark,
+// copied or not.
+func (n *namespace) listed() []*workload {
+	return slices.DeleteFunc(slices.Clone(n.workloads), func(w *workload) bool {
+		return w.deployment.Labels[trackingLabel] == "" && w.deployment.Annotations[trackingAnnotation] == ""
+	})
+}
+
 // step lets the cluster's own controllers work for one pace.
 func (n *namespace) step(now metav1.Time, behaviour func(image string) Behaviour) {
 	for _, w := range n.workloads {

@@ -71,7 +71,7 @@ func (n *namespace) pairs(spec AppSpec, want *manifests) []pair {
 		service.live = n.service
 	}
 	var others []pair
-	for _, w := range n.workloads {
+	for _, w := range n.listed() {
 		if w.deployment.Name == spec.App {
 			deployment.live = w.deployment
 		} else {

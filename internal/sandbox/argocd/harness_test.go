@@ -38,7 +38,7 @@ type bench struct {
 func newBench(t *testing.T, o Options) *bench {
 	t.Helper()
 	b := &bench{t: t, repo: filepath.Join(t.TempDir(), "web-core.git"), staged: map[string]string{}}
-	b.git("", "init", "-q", "--bare", "-b", "main")
+	b.git("", "init", "-q", "--bare", "--template=", "-b", "main")
 	for _, app := range []string{"shop", "blog"} {
 		for _, env := range []string{"dev", "prod"} {
 			b.write("deploy/env/"+env+"/"+app+".yaml", "command: [\"next\", \"start\"]\nenv:\n  NODE_ENV: production\n")
@@ -87,7 +87,7 @@ func (b *bench) push(message string) string {
 		fmt.Fprintf(&s, "M 100644 inline %s\ndata %d\n%s\n", path, len(b.staged[path]), b.staged[path])
 	}
 	s.WriteString("\nget-mark :1\n")
-	b.head = b.git(s.String(), "fast-import", "--quiet")
+	b.head = b.git(s.String(), "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet")
 	clear(b.staged)
 	return b.head
 }
@@ -182,9 +182,7 @@ func (b *bench) subscribed(n int) {
 	b.t.Helper()
 	ctx := b.context()
 	for {
-		b.server.world.mu.Lock()
-		standing := len(b.server.world.watchers)
-		b.server.world.mu.Unlock()
+		standing := b.server.Watches()
 		switch {
 		case standing >= n:
 			return

@@ -26,7 +26,21 @@ const cloneSuffix = "-okteto"
 
 // GoHot does to the app in dev what `okteto up` does: its Deployment is scaled
 // to zero and marked, and a clone with a development image runs beside it.
-func (s *Server) GoHot(app string) error {
+func (s *Server) GoHot(app string) error { return s.goHot(app, clone) }
+
+// GoHotUnlisted is GoHot where annotation tracking was switched on after the
+// Deployment was last synced: it has no annotation yet that the clone could
+// copy, so Argo CD knows nothing of the clone.
+func (s *Server) GoHotUnlisted(app string) error {
+	return s.goHot(app, func(original *appsv1.Deployment) *appsv1.Deployment {
+		copied := clone(original)
+		delete(copied.Labels, trackingLabel)
+		delete(copied.Annotations, trackingAnnotation)
+		return copied
+	})
+}
+
+func (s *Server) goHot(app string, clone func(*appsv1.Deployment) *appsv1.Deployment) error {
 	spec := AppSpec{App: app, Environment: "dev"}
 	return s.world.edit(spec.Name(), func(a *instance) error {
 		original := a.cluster.workload(app)

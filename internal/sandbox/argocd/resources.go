@@ -48,7 +48,8 @@ func (s *applicationService) WatchResourceTree(q *application.ResourcesQuery, st
 	}
 }
 
-// GetResource answers with the live object of the cluster, if the cached tree has it.
+// GetResource answers with the live object of the cluster, if the cached tree
+// has it: not being in the tree is another error than being gone since.
 func (s *applicationService) GetResource(_ context.Context, q *application.ApplicationResourceRequest) (*application.ApplicationResourceResponse, error) {
 	answer := &application.ApplicationResourceResponse{}
 	err := s.world.visible(q.GetProject(), q.GetName(), func(a *instance) error {
@@ -57,7 +58,7 @@ func (s *applicationService) GetResource(_ context.Context, q *application.Appli
 		}
 		live := a.cluster.object(q.GetKind(), q.GetResourceName())
 		if live == nil {
-			return fmt.Errorf("error getting resource: %s %q not found", q.GetKind(), q.GetResourceName())
+			return status.Errorf(codes.NotFound, "error getting resource: %s %q not found", q.GetKind(), q.GetResourceName())
 		}
 		text, err := json.Marshal(live)
 		if err != nil {

@@ -252,8 +252,9 @@ func TestServeStale(t *testing.T) {
 func TestHeldControllerAnswersNoRefresh(t *testing.T) {
 	b := newBench(t, Options{})
 	b.server.Add(prod("shop"))
+	b.get("web-shop-prod") // connected: what follows is the time of the refresh alone
 	b.server.HoldController(true)
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer stop()
 	_, err := b.apps.Get(ctx, &application.ApplicationQuery{Name: new("web-shop-prod"), Refresh: new("hard")})
 	// Whether the client's clock or the server's answer comes first is open.
@@ -350,6 +351,15 @@ func TestTreeAndManagedResources(t *testing.T) {
 	})
 	if status.Code(err) != codes.InvalidArgument {
 		t.Errorf("a resource outside the tree: %v", err)
+	}
+	b.server.world.mu.Lock()
+	b.server.world.named(name).cluster.workloads = nil // and the cached tree still has it
+	b.server.world.mu.Unlock()
+	_, err = b.apps.GetResource(b.context(), &application.ApplicationResourceRequest{
+		Name: &name, Namespace: &name, ResourceName: new("shop"), Version: new("v1"), Group: new("apps"), Kind: new("Deployment"),
+	})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("a resource that is gone since: %v", err)
 	}
 	meta, err := b.apps.RevisionMetadata(b.context(), &application.RevisionMetadataQuery{Name: &name, Revision: &commit})
 	if err != nil || meta.Author != "ci <ci@test>" || meta.Message != "release shop v2" {

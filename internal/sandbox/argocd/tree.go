@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// tree is every object of the namespace with its parents, as the controller
+// tree is every object of the namespace that is listed, with its parents, as the controller
 // caches it for ResourceTree.
 func (n *namespace) tree() (*v1alpha1.ApplicationTree, error) {
 	tree := &v1alpha1.ApplicationTree{}
@@ -26,7 +26,7 @@ func (n *namespace) tree() (*v1alpha1.ApplicationTree, error) {
 			return nil, err
 		}
 	}
-	for _, w := range n.workloads {
+	for _, w := range n.listed() {
 		if err := add(w.deployment, rolloutInfo(w.deployment), nil); err != nil {
 			return nil, err
 		}

@@ -34,6 +34,14 @@ func (w *world) publish(kind watch.EventType, a *v1alpha1.Application) {
 	}
 }
 
+// Watches is how many Watches get the events from now on. A Watch has sent its
+// first objects before it does, and what happens in between is lost to it.
+func (s *Server) Watches() int {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	return len(s.world.watchers)
+}
+
 // subscribe starts a subscription, which stop ends.
 func (w *world) subscribe() (s *watcher, stop func()) {
 	s = &watcher{make(chan *v1alpha1.ApplicationWatchEvent, watchBuffer)}

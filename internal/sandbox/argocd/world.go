@@ -22,7 +22,7 @@ import (
 // Applications, the application-controller, and the cluster with its pods.
 type world struct {
 	options Options
-	repo    repository
+	repo    *repository
 
 	mu         sync.Mutex  // guards all below; held for one step or one request at a time
 	apps       []*instance // by name
@@ -37,7 +37,7 @@ type world struct {
 
 func newWorld(o Options) *world {
 	return &world{
-		options: o, repo: repository{o.Repo, o.Branch}, behaviours: map[string]Behaviour{}, faults: newFaults(),
+		options: o, repo: newRepository(o.Repo, o.Branch), behaviours: map[string]Behaviour{}, faults: newFaults(),
 		watchers: map[*watcher]struct{}{}, waiters: map[*waiter]struct{}{},
 	}
 }
