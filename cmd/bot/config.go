@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/synestra/promoter/internal/automation"
 	"github.com/synestra/promoter/internal/release"
 )
 
@@ -37,8 +38,11 @@ type config struct {
 	TagPath      string `yaml:"tag_path"`
 	Rollout      struct{ Noticed, Syncing, Timeout time.Duration }
 	Permissions  release.Policy
-	Align        string
-	AutoPromote  []any `yaml:"auto_promote"`
+	Align        release.AlignMode
+	AutoPromote  []autoPromotion `yaml:"auto_promote"`
+	Notices      struct{ Routes []automation.Route }
+	Sources      []source
+	Schedules    []schedule
 
 	Secrets secrets `yaml:"-"`
 
@@ -63,7 +67,7 @@ func defaultConfig() config {
 	c.TagPath = "image.tag"
 	rules := release.DefaultRules()
 	c.Rollout.Noticed, c.Rollout.Syncing, c.Rollout.Timeout = rules.Noticed, rules.Syncing, rules.Rollout
-	c.Align = "when-behind"
+	c.Align = release.AlignWhenBehind
 	return c
 }
 
@@ -81,10 +85,10 @@ func loadConfig(path string, env func(string) string) (config, error) {
 func parseConfig(name string, data []byte, env func(string) string) (config, error) {
 	c, p := defaultConfig(), newProblems(name)
 	readYAML(data, &c, p)
+	c.Secrets = loadSecrets(env, p)
 	if p.lines != nil { // it is YAML at all
 		c.check(p)
 	}
-	c.Secrets = loadSecrets(env, p)
 	if err := p.err(); err != nil {
 		return config{}, err
 	}

@@ -37,9 +37,7 @@ func (c config) check(p *problems) {
 	for i, rule := range c.Permissions {
 		c.checkRule(p, fmt.Sprintf("permissions[%d]", i), rule)
 	}
-	// What is not built must not look as if it worked.
-	p.need(c.Align == defaultConfig().Align, "align", "is not supported yet: leave it out, or at %s", defaultConfig().Align)
-	p.need(len(c.AutoPromote) == 0, "auto_promote", "is not supported yet: leave it out")
+	c.checkAutomation(p)
 }
 
 var (
@@ -64,32 +62,48 @@ func (c config) checkSlack(p *problems) {
 	_, port, err := net.SplitHostPort(c.Slack.Listen)
 	p.need(err == nil && isPort(port, 0), "slack.listen", "must be an address to listen at, such as :8080 or 127.0.0.1:8080")
 	checkService(p, "slack.api_url", c.Slack.APIURL)
-	switch id := c.Slack.Channel; {
+	checkChannel(p, "slack.channel", c.Slack.Channel, "the channel for prod updates")
+}
+
+// checkChannel checks the id of a channel; what is the channel's part.
+func checkChannel(p *problems, key, id, what string) {
+	switch {
 	case id == "":
-		p.add("slack.channel", "is missing: the id of the channel for prod updates, such as C0123456789; Slack shows it at the end of the channel's details")
+		p.add(key, "is missing: the id of %s, such as C0123456789; Slack shows it at the end of the channel's details", what)
 	case strings.HasPrefix(id, "#"):
-		p.add("slack.channel", "must be the channel's id, not its name; Slack shows it at the end of the channel's details")
+		p.add(key, "must be the channel's id, not its name; Slack shows it at the end of the channel's details")
 	default:
-		p.need(channelID.MatchString(id), "slack.channel", "must be a channel's id, such as C0123456789")
+		p.need(channelID.MatchString(id), key, "must be a channel's id, such as C0123456789")
 	}
 }
 
 func (c config) checkGit(p *problems) {
-	switch raw := c.Git.URL; {
-	case raw == "":
-		p.add("git.url", "is missing: the repository's https:// URL")
-	case strings.HasPrefix(raw, "ssh://"), strings.HasPrefix(raw, "git@"):
-		p.add("git.url", "must be an https:// URL: SSH is not supported yet")
-	default:
-		if u := checkService(p, "git.url", raw); u != nil {
-			p.need(strings.Trim(u.Path, "/") != "", "git.url", "names no repository")
-		}
-	}
+	checkRepository(p, "git.url", c.Git.URL)
 	ok := branch.MatchString(c.Git.Branch) && !strings.HasPrefix(c.Git.Branch, "refs/") && !strings.Contains(c.Git.Branch, "..")
 	p.need(ok, "git.branch", "must be a branch's name, such as main")
-	p.need(plainName.MatchString(c.Git.Username) && !strings.Contains(c.Git.Username, ":"), "git.username", "must be a user name; GitHub takes x-access-token, GitLab oauth2")
+	checkUsername(p, "git.username", c.Git.Username)
 	p.need(plainName.MatchString(c.Git.Committer.Name), "git.committer.name", "must be a name, without < and >")
 	p.need(mail.MatchString(c.Git.Committer.Email), "git.committer.email", "must be a mail address")
+}
+
+// checkRepository checks a repository's URL. It is nil if it cannot be used.
+func checkRepository(p *problems, key, raw string) *url.URL {
+	switch {
+	case raw == "":
+		p.add(key, "is missing: the repository's https:// URL")
+	case strings.HasPrefix(raw, "ssh://"), strings.HasPrefix(raw, "git@"):
+		p.add(key, "must be an https:// URL: SSH is not supported yet")
+	default:
+		if u := checkService(p, key, raw); u != nil {
+			p.need(strings.Trim(u.Path, "/") != "", key, "names no repository")
+			return u
+		}
+	}
+	return nil
+}
+
+func checkUsername(p *problems, key, name string) {
+	p.need(plainName.MatchString(name) && !strings.Contains(name, ":"), key, "must be a user name; GitHub takes x-access-token, GitLab oauth2")
 }
 
 func (c config) checkArgoCD(p *problems) {
@@ -180,11 +194,7 @@ func (c config) checkRule(p *problems, key string, rule release.Rule) {
 	commands := []string{string(release.KindPromote), string(release.KindResetDev)}
 	among(p, key+".commands", rule.Commands, commands)
 	among(p, key+".environments", rule.Environments, environmentNames)
-	p.need(len(rule.Apps) > 0, key+".apps", `is missing: app names, or patterns such as "*"`)
-	for i, pattern := range rule.Apps {
-		_, err := path.Match(pattern, "")
-		p.need(err == nil && pattern != "", fmt.Sprintf("%s.apps[%d]", key, i), `must be an app's name or a pattern such as "shop-*"`)
-	}
+	checkApps(p, key+".apps", rule.Apps)
 	p.need(len(rule.Users)+len(rule.Groups) > 0, key, "gives rights to nobody: it needs users or groups")
 	for i, id := range rule.Users {
 		p.need(id == "cli" || userID.MatchString(id), fmt.Sprintf("%s.users[%d]", key, i),
@@ -195,10 +205,33 @@ func (c config) checkRule(p *problems, key string, rule release.Rule) {
 	}
 }
 
+// checkApps checks names of apps, or patterns as of [release.Covers].
+func checkApps(p *problems, key string, patterns []string) {
+	p.need(len(patterns) > 0, key, `is missing: app names, or patterns such as "*"`)
+	for i, pattern := range patterns {
+		_, err := path.Match(pattern, "")
+		p.need(err == nil && pattern != "", fmt.Sprintf("%s[%d]", key, i), `must be an app's name or a pattern such as "shop-*"`)
+	}
+}
+
 // among checks that a list has entries, all of them known.
 func among(p *problems, key string, list, known []string) {
 	p.need(len(list) > 0, key, "is missing: any of %s", strings.Join(known, ", "))
 	for i, entry := range list {
-		p.need(slices.Contains(known, entry), fmt.Sprintf("%s[%d]", key, i), "must be one of %s", strings.Join(known, ", "))
+		oneOf(p, fmt.Sprintf("%s[%d]", key, i), entry, known)
 	}
+}
+
+// oneOf checks that a word is known.
+func oneOf[T ~string](p *problems, key string, word T, known []T) {
+	p.need(slices.Contains(known, word), key, "must be one of %s", words(known))
+}
+
+// words lists words for people.
+func words[T ~string](all []T) string {
+	text := make([]string, len(all))
+	for i, w := range all {
+		text[i] = string(w)
+	}
+	return strings.Join(text, ", ")
 }

@@ -46,21 +46,40 @@ func TestExample(t *testing.T) {
 		Commands: []string{"promote", "reset-dev"}, Apps: []string{"*"}, Environments: []string{"dev", "prod"},
 		Users: []string{"U012AB3CD"}, Groups: []string{"S0614TZR7"},
 	}}
-	want.AutoPromote = []any{}
+	want.AutoPromote, want.Sources, want.Schedules = []autoPromotion{}, []source{}, []schedule{}
 	got.Secrets = secrets{}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
-// The example has every key, each with a comment at its first place.
-func TestExampleIsComplete(t *testing.T) {
+// wholeExample is the example with the entries that are commented out: they
+// follow their list, as deep as its key.
+func wholeExample(t *testing.T) []byte {
+	t.Helper()
 	data, err := os.ReadFile(example)
 	if err != nil {
 		t.Fatal(err)
 	}
+	list := regexp.MustCompile(`^( *)(\w+:)( \[\])?$`)
+	lines := strings.Split(string(data), "\n")
+	for i := range lines {
+		key := list.FindStringSubmatch(lines[i])
+		for j := i + 1; key != nil && j < len(lines); j++ {
+			entry, ok := strings.CutPrefix(lines[j], key[1]+"# ")
+			if !ok {
+				break
+			}
+			lines[i], lines[j] = key[1]+key[2], key[1]+entry
+		}
+	}
+	return []byte(strings.Join(lines, "\n"))
+}
+
+// The example has every key, each with a comment at its first place.
+func TestExampleIsComplete(t *testing.T) {
 	var file yaml.Node
-	if err := yaml.Unmarshal(data, &file); err != nil {
+	if err := yaml.Unmarshal(wholeExample(t), &file); err != nil {
 		t.Fatal(err)
 	}
 	explained := map[string]bool{}
@@ -124,7 +143,7 @@ environments:
 tag_path: web.image.tag
 rollout: {noticed: 1s, syncing: 2m, timeout: 1h30m}
 permissions: [{commands: [promote], apps: ["shop-*", web], environments: [prod], users: [cli, W12], force: true}]
-align: when-behind
+align: never
 auto_promote:
 `), tokens())
 	if err != nil {
@@ -140,6 +159,7 @@ auto_promote:
 		{Name: "prod", Layer: "a/{app}/prod.yml", Values: "b/{app}.yaml", Application: "{app}-live"},
 	}
 	want.Rollout.Noticed, want.Rollout.Syncing, want.Rollout.Timeout = time.Second, 2*time.Minute, 90*time.Minute
+	want.Align = release.AlignNever
 	want.Permissions = release.Policy{{Commands: []string{"promote"}, Apps: []string{"shop-*", "web"}, Environments: []string{"prod"}, Users: []string{"cli", "W12"}, Force: true}}
 	c.Secrets = secrets{}
 	if !reflect.DeepEqual(c, want) {
@@ -194,8 +214,6 @@ func TestProblems(t *testing.T) {
 		{"another language", "language: fr", []string{"c:3: language must be en (ru comes later)"}},
 		{"HTTP mode", "", []string{"c:1: slack.mode http is not supported yet: use socket"}},
 		{"no path", "store: {path: ''}", []string{"c:3: store.path is missing: the path of the bot's database file"}},
-		{"align", "align: never", []string{"c:3: align is not supported yet: leave it out, or at when-behind"}},
-		{"auto-promotion", "auto_promote:\n- {apps: [x], soak: 30m}", []string{"c:3: auto_promote is not supported yet: leave it out"}},
 		{"tag path", "tag_path: image..tag", []string{"c:3: tag_path must be the keys down to the tag, such as image.tag"}},
 		{"tag path with a list in it", "tag_path: images[0].tag", []string{"c:3: tag_path must be the keys down to the tag, such as image.tag"}},
 		{"no time at all", "rollout: {noticed: 0s, syncing: -1s,\n timeout: 0s}", []string{"c:3: rollout.noticed must be above zero", "c:3: rollout.syncing must be above zero", "c:4: rollout.timeout must be above zero"}},
@@ -378,6 +396,7 @@ func TestSecretsInTheFile(t *testing.T) {
 		{"argocd: {token: hunter2}\nslack: {channel: C0123456789}", "c:1: argocd.token does not belong here: " + place("ARGOCD_AUTH_TOKEN")},
 		{"argocd: {server: eyJhunter2}\nslack: {channel: C0123456789}", "c:1: argocd.server looks like a credential: " + place("ARGOCD_AUTH_TOKEN")},
 		{"store: {database_url: 'postgres://a:hunter2@b'}\nslack: {channel: C0123456789}", "c:1: store.database_url does not belong here: " + place("DATABASE_URL")},
+		{"sources: [{apps: ['*'], repository: 'https://a/b', token: hunter2}]\nslack: {channel: C0123456789}", "c:1: sources[0].token does not belong here: " + place("SOURCE_TOKEN")},
 		{"permissions: [{commands: [promote], apps: ['*'], environments: [dev], users: [ghp_hunter2]}]\nslack: {channel: C0123456789}", "c:1: permissions[0].users[0] looks like a credential: secrets come from the environment or from files, never from this file"},
 	}
 	for _, tt := range tests {
@@ -454,6 +473,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add("a: &a [*a]")
 	f.Add("slack: &s {channel: *s}")
 	f.Add("permissions: [&p {users: [*p]}]")
+	f.Add("auto_promote: [{window: &w {cron: *w}}]")
 	f.Fuzz(func(t *testing.T, file string) {
 		c, err := parseConfig("c", []byte(file), tokens())
 		if err == nil && (c.Slack.Channel == "" || c.Git.URL == "" || len(c.Environments) != 2) {

@@ -109,6 +109,9 @@ func (p *problems) walk(node *yaml.Node, t reflect.Type, key string) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
+	if t.Kind() == reflect.Pointer { // of what may be left out
+		t = t.Elem()
+	}
 	if node.Kind == yaml.ScalarNode && looksSecret(node.Value) {
 		p.add(key, "looks like a credential: %s", secretPlace(key))
 		return
@@ -249,6 +252,9 @@ func allKeys(t reflect.Type, parent string) []string {
 		if inner.Kind() == reflect.Slice {
 			full, inner = full+"[]", inner.Elem()
 		}
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
 		if inner.Kind() == reflect.Struct {
 			keys = append(keys, allKeys(inner, full)...)
 		}
@@ -285,6 +291,8 @@ func secretPlace(key string) string {
 		variable = "SLACK_BOT_TOKEN"
 	case strings.HasPrefix(section, "git"):
 		variable = "GIT_TOKEN"
+	case strings.HasPrefix(section, "source"):
+		variable = "SOURCE_TOKEN"
 	case strings.HasPrefix(section, "argo"):
 		variable = "ARGOCD_AUTH_TOKEN"
 	case strings.HasPrefix(section, "store"), strings.Contains(name, "database_url"), strings.Contains(name, "dsn"):

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/synestra/promoter/internal/argocd"
+	"github.com/synestra/promoter/internal/automation"
 	"github.com/synestra/promoter/internal/commands"
 	"github.com/synestra/promoter/internal/gitops"
 	"github.com/synestra/promoter/internal/slackui"
@@ -31,7 +32,9 @@ type bot struct {
 	repo       *gitops.Repo
 	argo       *argocd.Client
 	ui         *slackui.UI
+	staff      *commands.Desk
 	operations *commands.Operations
+	automation *automation.Automation
 	health     net.Listener
 }
 
@@ -56,23 +59,26 @@ func newBot(ctx context.Context, c config, log *slog.Logger) (b *bot, err error)
 	if b.argo, err = argocd.Dial(c.argocd(log.With("room", "argocd"))); err != nil {
 		return b, fmt.Errorf("argocd: %w", err)
 	}
-	desk := b.desk()
-	b.operations = desk.Operations
+	b.staff = b.desk()
+	b.operations = b.staff.Operations
 	ui := c.slackui(log.With("room", "slackui"))
 	ui.Moved = b.operations.Moved
-	if b.ui, err = slackui.New(ui, inbox{b.store}, desk.Handle); err != nil {
+	if b.ui, err = slackui.New(ui, inbox{b.store}, b.staff.Handle); err != nil {
 		return b, fmt.Errorf("slack: %w", err)
 	}
 	// Requests come in through the UI and are answered by it: a circle that is
 	// closed here.
-	desk.People, b.operations.Messages = b.ui, b.ui
+	b.staff.People, b.operations.Messages = b.ui, b.ui
+	if b.automation, err = b.automate(); err != nil {
+		return b, err
+	}
 	return b, nil
 }
 
 func (b *bot) desk() *commands.Desk {
 	source := commands.Source{URL: b.config.Git.URL, Branch: b.config.Git.Branch}
 	return &commands.Desk{
-		Repository: b.repo, Applications: b.argo, Questions: b.store,
+		Repository: b.repo, Histories: b.repo, Applications: b.argo, Questions: b.store,
 		Policy: b.config.policy(), Environments: b.config.environments(), Source: source,
 		NewID: func() string { return ulid.Make().String() }, Log: b.log.With("room", "commands"),
 		Operations: &commands.Operations{
@@ -102,6 +108,8 @@ func (b *bot) run(ctx context.Context) error {
 	all.Go(func() error { return b.repo.Run(ctx) })
 	all.Go(func() error { return b.argo.Run(ctx) })
 	all.Go(func() error { return b.operations.Run(ctx) })
+	all.Go(func() error { return b.automation.Run(ctx) })
+	all.Go(func() error { return b.checkChannels(ctx) })
 	all.Go(func() error { return b.sweep(ctx) })
 	all.Go(func() error { return b.ui.Run(ctx) })
 	err := all.Wait()

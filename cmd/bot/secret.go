@@ -61,6 +61,7 @@ type secrets struct {
 	SlackBot, SlackApp secret
 	SlackSigning       secret // for HTTP mode
 	Git, ArgoCD        secret
+	Source             secret // may be left out
 }
 
 // loadSecrets reads each secret from the environment or from the file that the
@@ -72,6 +73,7 @@ func loadSecrets(env func(string) string, p *problems) secrets {
 		SlackSigning: loadSecret(env, p, "SLACK_SIGNING_SECRET", ""),
 		Git:          loadSecret(env, p, "GIT_TOKEN", ""),
 		ArgoCD:       loadSecret(env, p, "ARGOCD_AUTH_TOKEN", ""),
+		Source:       loadSecret(env, p, "SOURCE_TOKEN", ""),
 	}
 	for name, given := range map[string]secret{
 		"SLACK_BOT_TOKEN": s.SlackBot, "SLACK_APP_TOKEN": s.SlackApp, "GIT_TOKEN": s.Git, "ARGOCD_AUTH_TOKEN": s.ArgoCD,

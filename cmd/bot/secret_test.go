@@ -29,7 +29,7 @@ type nested struct {
 func TestSecretsCannotBePrinted(t *testing.T) {
 	const value = "hunter2"
 	c, err := parseConfig("c", []byte(needed), tokens(
-		"SLACK_BOT_TOKEN=xoxb-"+value, "SLACK_APP_TOKEN=xapp-"+value, "SLACK_SIGNING_SECRET="+value, "GIT_TOKEN="+value, "ARGOCD_AUTH_TOKEN="+value,
+		"SLACK_BOT_TOKEN=xoxb-"+value, "SLACK_APP_TOKEN=xapp-"+value, "SLACK_SIGNING_SECRET="+value, "GIT_TOKEN="+value, "ARGOCD_AUTH_TOKEN="+value, "SOURCE_TOKEN="+value,
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +149,8 @@ func TestSecretProblems(t *testing.T) {
 		{"a zero byte", []string{"ARGOCD_AUTH_TOKEN=hunter2\x00"}, []string{"c: ARGOCD_AUTH_TOKEN has white space in it"}},
 		{"a line end", []string{"SLACK_BOT_TOKEN=xoxb-1\n"}, nil},
 		{"a signing secret", []string{"SLACK_SIGNING_SECRET=0a1b"}, nil},
+		{"a token for sources", []string{"SOURCE_TOKEN=source-1"}, nil},
+		{"a bad token for sources", []string{"SOURCE_TOKEN=a b"}, []string{"c: SOURCE_TOKEN has white space in it"}},
 		{"SSH", []string{"GIT_SSH_KEY=hunter2"}, []string{"c: GIT_SSH_KEY is not supported yet: use an https:// URL and GIT_TOKEN"}},
 		{"SSH from a file", []string{"GIT_SSH_KEY_FILE=" + bad}, []string{"c: GIT_SSH_KEY is not supported yet: use an https:// URL and GIT_TOKEN"}},
 		{"PostgreSQL", []string{"DATABASE_URL=postgres://a:hunter2@b"}, []string{"c: DATABASE_URL is not supported yet: unset it to use the SQLite file at store.path"}},

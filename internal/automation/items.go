@@ -1,0 +1,162 @@
+package automation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/synestra/promoter/internal/release"
+)
+
+// extras are what a notice says besides, and what takes time to find out. An
+// update is told without them if need be, and they are added by an edit.
+type extras struct {
+	update    string
+	changelog *release.Changelog
+	hosts     []string
+	ready     bool
+}
+
+// lookUp finds out, beside the rollout, what its notice will say besides.
+func (w *watcher) lookUp(ctx context.Context, u release.Update) {
+	if _, begun := w.extras[u.ID]; begun {
+		return
+	}
+	w.extras[u.ID] = extras{update: u.ID}
+	from := w.ledger.Told.Content.Tag
+	w.work.Go(func() {
+		asked, stop := context.WithTimeout(ctx, 30*time.Second)
+		defer stop()
+		x := extras{update: u.ID, ready: true}
+		var err error
+		if x.hosts, err = w.Repository.Hosts(asked, w.app, w.env.Name); err != nil {
+			w.log.WarnContext(ctx, "reading where the app is to be seen", "err", err)
+		}
+		if from != u.To.Tag {
+			x.changelog = w.Changelogs.Changelog(asked, w.app, from, u.To.Tag)
+		}
+		select {
+		case w.found <- x:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// extend keeps what was found out, and adds it to a notice that is out.
+func (w *watcher) extend(ctx context.Context, x extras) {
+	if _, wanted := w.extras[x.update]; wanted {
+		w.extras[x.update] = x
+	}
+	if x.changelog == nil && len(x.hosts) == 0 {
+		return
+	}
+	w.amend(ctx, x.update, func(item *release.Item) bool {
+		if item.Changelog != nil || item.Hosts != nil {
+			return false
+		}
+		item.Changelog, item.Hosts = x.changelog, x.hosts
+		return true
+	})
+}
+
+// amend changes what notices say of an update that was told. That this is not
+// possible now is no reason to tell it again.
+func (w *watcher) amend(ctx context.Context, update string, change func(*release.Item) bool) {
+	for _, channel := range w.channels() {
+		if err := w.outbox.amend(ctx, update, channel, change); err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "adding to a notice", "update", update, "channel", channel, "err", err)
+		}
+	}
+}
+
+// channels are all that hear of this app's environment at all.
+func (w *watcher) channels() []string {
+	var all []string
+	for _, kind := range release.NoticeKinds() {
+		for _, channel := range Routes(w.Settings.Routes, w.app, w.env.Name, kind) {
+			if !slices.Contains(all, channel) {
+				all = append(all, channel)
+			}
+		}
+	}
+	return all
+}
+
+// items are what the channels are told. A channel in which an operation's own
+// message tells the same is left out.
+func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Telling) []addressed {
+	var list []addressed
+	for _, t := range told {
+		item, kind := w.item(l, t), t.Kind
+		if w.longAway && t.Update.Late {
+			kind = release.NoticeSummary
+		}
+		for _, channel := range Routes(w.Settings.Routes, w.app, w.env.Name, kind) {
+			if t.Recovered > 0 || !w.toldByOperation(ctx, t.Update, channel) {
+				list = append(list, addressed{channel, item, kind})
+			}
+		}
+	}
+	return list
+}
+
+// toldByOperation says that the update is the work of an operation of ours whose
+// message stands, or will stand, in that channel.
+func (w *watcher) toldByOperation(ctx context.Context, u release.Update, channel string) bool {
+	if u.Edit == nil || u.Edit.Trailers["Operation-Id"] == "" {
+		return false
+	}
+	op, found, err := w.Store.Operation(ctx, u.Edit.Trailers["Operation-Id"])
+	if err != nil {
+		w.log.WarnContext(ctx, "looking for an update's operation", "update", u.ID, "err", err)
+	}
+	if err != nil || !found {
+		return false // one that we do not know is somebody else's
+	}
+	if op.Message.Channel != "" {
+		return op.Message.Channel == channel
+	}
+	return release.Target(op, w.Settings.Channel) == channel
+}
+
+// item is the update in the words of a notice.
+func (w *watcher) item(l release.Ledger, t release.Telling) release.Item {
+	u := t.Update
+	item := release.Item{
+		Update: u.ID, Kind: t.Kind, App: w.app, Environment: w.env.Name, Application: l.Application, How: u.How,
+		From: t.From.Content.Tag, To: u.To.Tag, Base: t.From.Revision, Commit: u.Commit, By: u.By, At: u.Progress.Since,
+		Took: t.Took, Stage: u.Progress.Stage, Note: u.Progress.Note, Cause: u.Progress.Cause, Recovered: t.Recovered,
+		Over: t.Over, Skipped: u.Skipped, Changelog: w.extras[u.ID].changelog, Hosts: w.extras[u.ID].hosts,
+	}
+	if u.Rollback || u.Regression {
+		item.Held = w.reason(u)
+	}
+	if u.Edit != nil {
+		item.Subject, item.Operation = u.Edit.Subject, u.Edit.Trailers["Operation-Id"]
+		for _, a := range u.Edit.Authors {
+			item.Authors = append(item.Authors, a.Name)
+		}
+	}
+	if t.Warning != nil { // what runs, against what Git says
+		item.From, item.To, item.At = t.Warning.Git, t.Warning.Live, t.Warning.Since
+		item.Took = time.Since(t.Warning.Since)
+	}
+	return item
+}
+
+// reason is why automation is held for the app, "" if it is not.
+func (w *watcher) reason(u release.Update) string {
+	if w.env.Name != w.Environments.Prod.Name {
+		return ""
+	}
+	return fmt.Sprintf("%s went back to `%s`", w.env.Name, u.To.Tag)
+}
+
+// by is who made an update, as far as is known.
+func by(u release.Update) string {
+	if u.By == "" && u.Edit != nil && len(u.Edit.Authors) > 0 {
+		return u.Edit.Authors[0].Name
+	}
+	return u.By
+}
