@@ -75,8 +75,9 @@ func TestBot(t *testing.T) {
 	t.Run("reset-dev with a session that stays", func(t *testing.T) { resetSessionThatStays(t, b, table) })
 }
 
-// newBot builds the program, starts Slack's stand-in and runs the program on it.
-func newBot(t *testing.T, r *rig.Rig) *bot {
+// newBot builds the program, starts Slack's stand-in and runs the program on it,
+// with the settings that are given as YAML besides those that every test needs.
+func newBot(t *testing.T, r *rig.Rig, settings ...string) *bot {
 	t.Helper()
 	dir := t.TempDir()
 	b := &bot{rig: r, binary: filepath.Join(dir, "bot"), config: filepath.Join(dir, "config.yaml"), log: filepath.Join(dir, "bot.log")}
@@ -100,7 +101,8 @@ store: {path: %q}
 rollout: {timeout: 30s}
 permissions:
   - {commands: [promote, reset-dev], apps: ["*"], environments: [dev, prod], groups: [%s], force: true}
-`, b.slack.APIURL(), releases, r.WebCore.URL(), r.ArgoCDAddr(), r.ArgoCDAddr(), filepath.Join(dir, "promoter.db"), deployer), 0o600))
+%s
+`, b.slack.APIURL(), releases, r.WebCore.URL(), r.ArgoCDAddr(), r.ArgoCDAddr(), filepath.Join(dir, "promoter.db"), deployer, strings.Join(settings, "\n")), 0o600))
 	b.start(t)
 	t.Cleanup(func() { b.kill(t, syscall.SIGTERM) })
 	t.Cleanup(func() {
@@ -160,6 +162,14 @@ func (b *bot) wait(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// within says whether something came to hold in Slack in that time.
+func (b *bot) within(t *testing.T, limit time.Duration, ok func() bool) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	return b.slack.Wait(ctx, ok) == nil
+}
+
 // command types a slash command and returns when it did.
 func (b *bot) command(t *testing.T, command, text string) time.Time {
 	t.Helper()
@@ -184,7 +194,7 @@ func (b *bot) message(app string) (slack.Message, bool) {
 // and the app's name, then the rest.
 func about(m slack.Message, app string) bool {
 	words := strings.FieldsFunc(m.Text, func(r rune) bool { return r == ' ' || r == ',' })
-	return m.EphemeralFor == "" && m.ThreadTS == "" && len(words) > 1 && slices.Contains(words[:2], app)
+	return m.EphemeralFor == "" && m.ThreadTS == "" && !isNotice(m) && len(words) > 1 && slices.Contains(words[:2], app)
 }
 
 // shows waits until the app's message shows a text.
@@ -218,11 +228,20 @@ func (b *bot) one(t *testing.T, app, env string) {
 			messages++
 		}
 	}
+	if commits := b.commits(t, app, env); messages != 1 || len(commits) != 1 {
+		t.Errorf("%d messages, commits %q", messages, commits)
+	}
+}
+
+// commits are the subjects of the bot's commits to the app's layer of env.
+func (b *bot) commits(t *testing.T, app, env string) (subjects []string) {
+	t.Helper()
 	out, err := b.rig.Git.Git(t.Context(), githost.WebCore, "log", "--format=%s", "--committer=promoter", "main", "--", webcore.LayerPath(env, app))
 	must(t, err)
-	if commits := len(strings.Fields(strings.ReplaceAll(out, " ", "_"))); messages != 1 || commits != 1 {
-		t.Errorf("%d messages, %d commits: %q", messages, commits, out)
+	for subject := range strings.Lines(out) {
+		subjects = append(subjects, strings.TrimSpace(subject))
 	}
+	return subjects
 }
 
 // verified adds an app whose dev runs a newer tag than prod.

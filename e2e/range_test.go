@@ -33,6 +33,9 @@ func TestRange(t *testing.T) {
 			{"drift and any commit", driftAndAnyCommit},
 			{"a commit for another app", anotherApp},
 			{"the bot's rights", botRights},
+			{"a rollback", rollback},
+			{"two sources", twoSources},
+			{"what an observer sees", observed},
 		} {
 			t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t, r) })
 		}
@@ -292,6 +295,63 @@ func botRights(t *testing.T, r *rig.Rig) {
 			t.Errorf("%s %s: %v, want status %d", row.method, row.path, err, row.code)
 		}
 	}
+}
+
+// rollback deploys what was deployed before, in Argo CD alone; with automatic syncs on again, Git wins.
+func rollback(t *testing.T, r *rig.Rig) {
+	ctx := t.Context()
+	const app, tag = "rolled-back", "sha-6666666"
+	must(t, r.AddApp(ctx, webcore.App{Name: app}))
+	release(t, r, "prod", app, tag)
+	must(t, r.AwaitRunning(ctx, app, "prod", tag))
+	must(t, r.SetAutoSync(ctx, app, "prod", false))
+	must(t, r.Rollback(ctx, app, "prod"))
+	_, err := r.AwaitApplication(ctx, app, "prod", "rolled back", func(a rig.Application) bool {
+		d, err := r.Deployment(ctx, app, "prod")
+		return err == nil && outOfSync(a) && a.Operation == nil && d.Tag() == webcore.FirstTag && d.RolledOut()
+	})
+	must(t, err)
+	must(t, r.SetAutoSync(ctx, app, "prod", true))
+	must(t, r.AwaitRunning(ctx, app, "prod", tag))
+}
+
+// twoSources deploys a tag from web-core with the chart of another repository.
+func twoSources(t *testing.T, r *rig.Rig) {
+	ctx := t.Context()
+	const app, tag = "two-sources", "sha-7777777"
+	must(t, r.AddApp(ctx, webcore.App{Name: app, TwoSources: true}))
+	release(t, r, "prod", app, tag)
+	must(t, r.AwaitRunning(ctx, app, "prod", tag))
+	a, err := r.Application(ctx, app, "prod")
+	must(t, err)
+	if len(a.Status.Sync.Revisions) != 2 || a.Status.Sync.Revision != "" || a.Status.Sync.Revisions[0] == a.Status.Sync.Revisions[1] {
+		t.Errorf("revisions %q and %q, want one each of two repositories", a.Status.Sync.Revisions, a.Status.Sync.Revision)
+	}
+}
+
+// observed compares the observer's first look that proves a release with what the pods did.
+func observed(t *testing.T, r *rig.Rig) {
+	ctx := t.Context()
+	const app, tag = "observed", "sha-slow777"
+	must(t, r.AddApp(ctx, webcore.App{Name: app}))
+	truth := r.Observe(ctx, app, "prod")
+	commit, err := r.WebCore.SetTag(ctx, webcore.CI, "prod", app, tag)
+	must(t, err)
+	truth.Expect(ctx, commit, tag)
+	pushed := time.Now()
+	must(t, r.Refresh(ctx, app, "prod"))
+	at, err := truth.AwaitProven(ctx, commit)
+	must(t, err)
+	// Its two pods come one after another, and each takes a second at least.
+	if took := at.Sub(pushed); took < 2*time.Second {
+		t.Errorf("proven after %v", took)
+	}
+	d, err := r.Deployment(ctx, app, "prod")
+	must(t, err)
+	if d.Tag() != tag || !d.RolledOut() {
+		t.Errorf("proven while the Deployment is %s", d)
+	}
+	must(t, truth.Close())
 }
 
 // serverKilled cuts the API off in the middle of a rollout. The rollout goes on without it, and the token outlives it.

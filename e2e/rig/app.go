@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/synestra/promoter/e2e/webcore"
@@ -19,7 +20,7 @@ func (r *Rig) AddApp(ctx context.Context, app webcore.App) error {
 		return err
 	}
 	for _, env := range []string{"dev", "prod"} {
-		manifest, err := json.Marshal(r.application(app.Name, env))
+		manifest, err := json.Marshal(r.application(app, env))
 		if err != nil {
 			return fmt.Errorf("adding %s: %w", app.Name, err)
 		}
@@ -37,25 +38,64 @@ func (r *Rig) AddApp(ctx context.Context, app webcore.App) error {
 
 // application is the Application of an app in env: both sync by themselves and prune; only prod undoes what people
 // change in the cluster, so that dev can be worked on.
-func (r *Rig) application(app, env string) map[string]any {
-	return map[string]any{
-		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-		"metadata": map[string]any{"name": namespace(app, env)},
-		"spec": map[string]any{
-			"project":     "default",
-			"destination": map[string]any{"server": "https://kubernetes.default.svc", "namespace": namespace(app, env)},
-			"source": map[string]any{
-				"repoURL": r.WebCore.URL(), "targetRevision": githost.Branch, "path": webcore.ChartPath,
-				"helm": map[string]any{"releaseName": app, "valueFiles": []string{
-					"/" + webcore.ValuesPath(env, app), "/" + webcore.LayerPath(env, app), // from the repository's root
-				}},
-			},
-			"syncPolicy": map[string]any{
-				"automated":   map[string]any{"prune": true, "selfHeal": env == "prod"},
-				"syncOptions": []string{"CreateNamespace=true"},
-			},
+func (r *Rig) application(app webcore.App, env string) map[string]any {
+	spec := map[string]any{
+		"project":     "default",
+		"destination": map[string]any{"server": "https://kubernetes.default.svc", "namespace": namespace(app.Name, env)},
+		"syncPolicy": map[string]any{
+			"automated":   automated(env),
+			"syncOptions": []string{"CreateNamespace=true"},
 		},
 	}
+	chart := func(repository, values string) map[string]any {
+		return map[string]any{
+			"repoURL": repository, "targetRevision": githost.Branch, "path": webcore.ChartPath,
+			"helm": map[string]any{"releaseName": app.Name, "valueFiles": []string{
+				values + "/" + webcore.ValuesPath(env, app.Name), values + "/" + webcore.LayerPath(env, app.Name),
+			}},
+		}
+	}
+	if app.TwoSources {
+		spec["sources"] = []any{
+			chart(r.WebCore.ChartsURL(), "$values"),
+			map[string]any{"repoURL": r.WebCore.URL(), "targetRevision": githost.Branch, "ref": "values"},
+		}
+	} else {
+		spec["source"] = chart(r.WebCore.URL(), "") // from the repository's root
+	}
+	return map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+		"metadata": map[string]any{"name": namespace(app.Name, env)}, "spec": spec,
+	}
+}
+
+func automated(env string) map[string]any {
+	return map[string]any{"prune": true, "selfHeal": env == "prod"}
+}
+
+// SetAutoSync turns automatic syncs of the app in env off, and on again as they were, as people do before a rollback.
+func (r *Rig) SetAutoSync(ctx context.Context, app, env string, on bool) error {
+	var policy any // null removes it
+	if on {
+		policy = automated(env)
+	}
+	return r.Kube.Patch(ctx, applicationPath(app, env),
+		map[string]any{"spec": map[string]any{"syncPolicy": map[string]any{"automated": policy}}})
+}
+
+// Rollback does what `argocd app rollback` does as the administrator: it has Argo CD deploy what it deployed before the
+// last time. Automatic syncs must be off.
+func (r *Rig) Rollback(ctx context.Context, app, env string) error {
+	application, err := r.Application(ctx, app, env)
+	if err != nil {
+		return fmt.Errorf("rolling back %s: %w", app, err)
+	}
+	history := application.Status.History
+	if len(history) < 2 {
+		return fmt.Errorf("rolling back %s: it was deployed %d times", app, len(history))
+	}
+	return r.CallArgoCD(ctx, r.adminToken, http.MethodPost, "/api/v1/applications/"+namespace(app, env)+"/rollback",
+		map[string]any{"id": history[len(history)-2].ID, "prune": true}, nil)
 }
 
 // Refresh asks Argo CD to compare the Application with Git now, as a webhook does.

@@ -149,7 +149,7 @@ func (r *Rig) CallArgoCD(ctx context.Context, token, method, path string, body, 
 // configureArgoCD applies Argo CD's own definitions and settings as they are published, and adds the bot's account.
 func (r *Rig) configureArgoCD(ctx context.Context) error {
 	for _, kind := range []string{"application", "applicationset", "appproject"} {
-		manifest, err := os.ReadFile(filepath.Join(r.manifests, "crds", kind+"-crd.yaml"))
+		manifest, err := os.ReadFile(filepath.Join(r.source, "manifests/crds", kind+"-crd.yaml"))
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,10 @@ func (r *Rig) configureArgoCD(ctx context.Context) error {
 		return err
 	}
 	if err := r.Kube.Patch(ctx, namespacePath+"/configmaps/argocd-cm",
-		map[string]any{"data": map[string]any{"accounts.bot": "apiKey", "url": "http://" + r.ArgoCDAddr()}}); err != nil {
+		map[string]any{"data": map[string]any{
+			"accounts.bot": "apiKey", "url": "http://" + r.ArgoCDAddr(),
+			"application.resourceTrackingMethod": TrackByLabel, // whatever the version's default is
+		}}); err != nil {
 		return err
 	}
 	return until(ctx, readyTimeout, "Argo CD's definitions to be served", func(ctx context.Context) (bool, error) {
@@ -183,7 +186,7 @@ func (r *Rig) configureArgoCD(ctx context.Context) error {
 
 // applySettings applies the ConfigMaps and the Secret of a fresh installation, each in a file named after it.
 func (r *Rig) applySettings(ctx context.Context) error {
-	files, err := filepath.Glob(filepath.Join(r.manifests, "base/config/argocd-*.yaml"))
+	files, err := filepath.Glob(filepath.Join(r.source, "manifests/base/config/argocd-*.yaml"))
 	if err != nil {
 		return err
 	}
@@ -223,6 +226,6 @@ func (r *Rig) makeBotToken(ctx context.Context) error {
 	if err := r.CallArgoCD(ctx, session.Token, http.MethodPost, "/api/v1/account/bot/token", map[string]string{"name": "bot"}, &made); err != nil {
 		return fmt.Errorf("making the bot's token: %w", err)
 	}
-	r.BotToken = made.Token
+	r.adminToken, r.BotToken = session.Token, made.Token
 	return nil
 }

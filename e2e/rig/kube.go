@@ -84,6 +84,40 @@ func (k *Kube) Delete(ctx context.Context, path string) error {
 	return err
 }
 
+// watch calls event with the kind (ADDED, MODIFIED, DELETED) and the object of every change in the collection at path (with
+// its query, "?" at least), first with what is there. It ends with ctx, with event's error, and when the server ends it.
+func (k *Kube) watch(ctx context.Context, path string, event func(kind string, object json.RawMessage) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.base+path+"&watch=1", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+k.token)
+	endless := &http.Client{Transport: k.client.Transport}
+	resp, err := endless.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return &StatusError{Code: resp.StatusCode, Message: "no watch"}
+	}
+	for stream := json.NewDecoder(resp.Body); ; {
+		var change struct {
+			Type   string
+			Object json.RawMessage
+		}
+		if err := stream.Decode(&change); err != nil {
+			return err
+		}
+		if change.Type == "ERROR" {
+			return fmt.Errorf("the server says %s", change.Object)
+		}
+		if err := event(change.Type, change.Object); err != nil {
+			return err
+		}
+	}
+}
+
 func (k *Kube) send(ctx context.Context, method, path, contentType string, body any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {

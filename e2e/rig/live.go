@@ -13,7 +13,10 @@ import (
 type Application struct {
 	Operation json.RawMessage // set while one is wanted or runs
 	Status    struct {
-		Sync           struct{ Status, Revision string }
+		Sync struct {
+			Status, Revision string
+			Revisions        []string // of an Application of several sources, which has no Revision
+		}
 		Health         struct{ Status string }
 		ReconciledAt   time.Time
 		OperationState *struct {

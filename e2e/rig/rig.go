@@ -29,19 +29,22 @@ type Rig struct {
 	GitToken string        // what a push needs
 	BotToken string        // Argo CD's token of the account "bot": it may see all Applications and sync web-*-dev
 
-	dir       string
-	programs  tools.Programs
-	manifests string // Argo CD's installation manifests
-	redis     string // the path of redis-server
-	ports     map[string]int
-	server    *process // argocd-server, which scenarios kill
+	dir        string
+	adminToken string // Argo CD's token of the administrator, for what people do
+	version    tools.ArgoCD
+	programs   tools.Programs
+	source     string // the folder of Argo CD's source: manifests, catalog of notifications
+	redis      string // the path of redis-server
+	ports      map[string]int
+	server     *process // argocd-server, which scenarios kill
 
 	mu        sync.Mutex
 	processes []*process
 }
 
-// Start builds nothing: it needs the programs that tools.Build leaves. It tells what it does in lines to log. The caller
-// closes the Rig, whose children do not survive ctx's program in any case.
+// Start builds nothing: it needs the programs that tools.Build leaves. Which Argo CD it runs, the environment chooses
+// (tools.ArgoCDVersion). It tells what it does in lines to log. The caller closes the Rig, whose children do not survive
+// ctx's program in any case.
 func Start(ctx context.Context, log io.Writer) (*Rig, error) {
 	began := time.Now()
 	r, err := prepare(ctx)
@@ -56,7 +59,7 @@ func Start(ctx context.Context, log io.Writer) (*Rig, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the range: %w", err), r.Close())
 	}
-	fmt.Fprintf(log, "range: Argo CD after %.1f s\n", time.Since(began).Seconds())
+	fmt.Fprintf(log, "range: Argo CD %s after %.1f s\n", r.version, time.Since(began).Seconds())
 	return r, nil
 }
 
@@ -87,10 +90,13 @@ func (r *Rig) DumpLogs(w io.Writer) {
 func prepare(ctx context.Context) (*Rig, error) {
 	r := &Rig{GitToken: rand.Text()}
 	var err error
-	if r.programs, err = tools.Find(ctx); err != nil {
+	if r.version, err = tools.ArgoCDVersion(); err != nil {
 		return nil, err
 	}
-	if r.manifests, err = tools.ArgoCDManifests(ctx); err != nil {
+	if r.programs, err = tools.Find(ctx, r.version); err != nil {
+		return nil, err
+	}
+	if r.source, err = r.version.Source(ctx); err != nil {
 		return nil, err
 	}
 	if r.redis, err = tools.Redis(ctx); err != nil {
@@ -99,6 +105,7 @@ func prepare(ctx context.Context) (*Rig, error) {
 	names := []string{
 		"etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "redis",
 		"repo-server", "repo-server-metrics", "server", "server-metrics", "controller-metrics",
+		"notifications-metrics",
 	}
 	free, err := freePorts(ctx, len(names))
 	if err != nil {
@@ -125,11 +132,17 @@ func (r *Rig) layOut() error {
 	}
 	// argocd is all of Argo CD's programs in one: it acts as what it was called. It and helm are also called by name.
 	links := map[string]string{"helm": r.programs["helm"]}
-	for _, name := range []string{"argocd", "argocd-server", "argocd-repo-server", "argocd-application-controller", "argocd-git-ask-pass"} {
+	for _, name := range []string{"argocd", "argocd-server", "argocd-repo-server", "argocd-application-controller", "argocd-git-ask-pass", "argocd-notifications"} {
 		links[name] = r.programs["argocd"]
 	}
 	for name, program := range links {
 		if err := os.Symlink(program, r.path("bin/"+name)); err != nil {
+			return err
+		}
+	}
+	// repo-server 3 calls these for every revision, also where signatures are not asked for: there are none.
+	for _, script := range []string{"git-verify-wrapper.sh", "gpg-wrapper.sh"} {
+		if err := os.WriteFile(r.path("bin/"+script), []byte("#!/bin/sh\n"), 0o700); err != nil {
 			return err
 		}
 	}

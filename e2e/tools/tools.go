@@ -8,7 +8,6 @@ package tools
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,19 +26,26 @@ var ErrNotBuilt = errors.New("not built yet")
 type Programs map[string]string
 
 // tool is one program: the folder whose module pins it, the package to build, and the name of the result.
-type tool struct{ module, pkg, name string }
+type tool struct {
+	module, pkg, name string
+	toolchain         string // the Go that its source needs where that is newer than ours; "" for the one that runs us
+}
 
 // all lists the heaviest first, so that a broken network shows where it costs most.
-func all() []tool {
-	return []tool{
-		{"argocd", "github.com/argoproj/argo-cd/v2/cmd", "argocd"},
-		{"kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"},
-		{"kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"},
-		{"kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "kube-scheduler"},
-		{"helm", "helm.sh/helm/v3/cmd/helm", "helm"},
-		{"kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"},
-		{"etcd", "go.etcd.io/etcd/server/v3", "etcd"},
+func all(version ArgoCD) ([]tool, error) {
+	argocd, err := version.tool()
+	if err != nil {
+		return nil, err
 	}
+	return []tool{
+		argocd,
+		{module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", name: "kube-apiserver"},
+		{module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", name: "kube-controller-manager"},
+		{module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", name: "kube-scheduler"},
+		{module: "helm", pkg: "helm.sh/helm/v3/cmd/helm", name: "helm"},
+		{module: "kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok", name: "kwok"},
+		{module: "etcd", pkg: "go.etcd.io/etcd/server/v3", name: "etcd"},
+	}, nil
 }
 
 // buildFlags are part of the cache key. The symbol tables are left out: the range never looks into its peers.
@@ -49,55 +55,45 @@ func buildFlags() []string {
 
 // Build makes sure that every program is in the cache, building what is missing (about 15 minutes on two cores the
 // first time, under a second later), and writes one line a program to out.
-func Build(ctx context.Context, out io.Writer) (Programs, error) {
-	root, err := moduleRoot(ctx)
+func Build(ctx context.Context, version ArgoCD, out io.Writer) (Programs, error) {
+	tools, modules, cache, err := places(ctx, version)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, fmt.Errorf("finding the cache folder: %w", err)
-	}
-	return build(ctx, all(), filepath.Join(root, "tools"), filepath.Join(cache, "promoter-e2e"), out)
+	return build(ctx, tools, modules, cache, out)
 }
 
 // Find returns the programs that Build left, or an error that wraps ErrNotBuilt and names the first missing one.
-func Find(ctx context.Context) (Programs, error) {
-	root, err := moduleRoot(ctx)
+func Find(ctx context.Context, version ArgoCD) (Programs, error) {
+	tools, modules, cache, err := places(ctx, version)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, fmt.Errorf("finding the cache folder: %w", err)
-	}
-	places, err := locate(ctx, all(), filepath.Join(root, "tools"), filepath.Join(cache, "promoter-e2e"))
+	found, err := locate(ctx, tools, modules, cache)
 	if err != nil {
 		return nil, err
 	}
-	for name, path := range places {
+	for name, path := range found {
 		if !exists(path) {
-			return nil, fmt.Errorf("%s: %w (run `go run ./cmd/build-tools` in the e2e folder)", name, ErrNotBuilt)
+			return nil, fmt.Errorf("%s: %w (run `go run ./cmd/build-tools` in the e2e folder, with the same %s)", name, ErrNotBuilt, VersionVariable)
 		}
 	}
-	return places, nil
+	return found, nil
 }
 
-// ArgoCDManifests returns the folder of the pinned Argo CD's own installation manifests in the module cache.
-func ArgoCDManifests(ctx context.Context) (string, error) {
+// places tells what there is to build, from which folder of modules, into which folder.
+func places(ctx context.Context, version ArgoCD) (tools []tool, modules, cache string, err error) {
+	if tools, err = all(version); err != nil {
+		return nil, "", "", err
+	}
 	root, err := moduleRoot(ctx)
 	if err != nil {
-		return "", err
+		return nil, "", "", err
 	}
-	out, err := goCommand(ctx, filepath.Join(root, "tools", "argocd"), "mod", "download", "-json", "github.com/argoproj/argo-cd/v2")
-	if err != nil {
-		return "", fmt.Errorf("finding the Argo CD manifests: %w", err)
+	if cache, err = os.UserCacheDir(); err != nil {
+		return nil, "", "", fmt.Errorf("finding the cache folder: %w", err)
 	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal(out, &module); err != nil {
-		return "", fmt.Errorf("finding the Argo CD manifests: %w", err)
-	}
-	return filepath.Join(module.Dir, "manifests"), nil
+	return tools, filepath.Join(root, "tools"), filepath.Join(cache, "promoter-e2e"), nil
 }
 
 func build(ctx context.Context, tools []tool, modules, cache string, out io.Writer) (Programs, error) {
@@ -130,7 +126,7 @@ func buildOne(ctx context.Context, t tool, module, path string) error {
 	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
 	defer os.Remove(part)
 	args := append([]string{"build"}, buildFlags()...)
-	if _, err := goCommand(ctx, module, append(args, "-o", part, t.pkg)...); err != nil {
+	if _, err := goCommandOf(ctx, t.toolchain, module, append(args, "-o", part, t.pkg)...); err != nil {
 		return err
 	}
 	return os.Rename(part, path)
@@ -138,14 +134,18 @@ func buildOne(ctx context.Context, t tool, module, path string) error {
 
 // locate computes where each program is or will be, without looking whether it is there.
 func locate(ctx context.Context, tools []tool, modules, cache string) (Programs, error) {
-	toolchain, err := goCommand(ctx, modules, "env", "GOVERSION", "GOOS", "GOARCH")
-	if err != nil {
-		return nil, fmt.Errorf("asking which Go this is: %w", err)
-	}
+	compilers := map[string][]byte{} // by toolchain: what `go env` says of it
 	places := make(Programs, len(tools))
 	for _, t := range tools {
+		if compilers[t.toolchain] == nil {
+			said, err := goCommandOf(ctx, t.toolchain, modules, "env", "GOVERSION", "GOOS", "GOARCH")
+			if err != nil {
+				return nil, fmt.Errorf("asking which Go builds %s: %w", t.name, err)
+			}
+			compilers[t.toolchain] = said
+		}
 		hash := sha256.New()
-		fmt.Fprintf(hash, "%s%q", toolchain, buildFlags())
+		fmt.Fprintf(hash, "%s%q", compilers[t.toolchain], buildFlags())
 		for _, file := range []string{"go.mod", "go.sum"} {
 			content, err := os.ReadFile(filepath.Join(modules, t.module, file))
 			if err != nil {
@@ -171,12 +171,20 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return dir, nil
 }
 
-// goCommand runs the go command in dir. Without cgo the result depends on no C compiler; a workspace file of the
-// developer's would change what is pinned.
+// goCommand runs the go command in dir.
 func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	return goCommandOf(ctx, "", dir, args...)
+}
+
+// goCommandOf runs the go command of a toolchain in dir. Without cgo the result depends on no C compiler; a workspace
+// file of the developer's would change what is pinned.
+func goCommandOf(ctx context.Context, toolchain, dir string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if toolchain != "" {
+		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
+	}
 	out, err := cmd.Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil, fmt.Errorf("go %s in %s: %w\n%s", args[0], dir, err, failed.Stderr)

@@ -25,7 +25,7 @@ func writeModule(t *testing.T, modules, source string) {
 
 func TestBuildOnceAndAgainWhenAPinChanges(t *testing.T) {
 	modules, cache := t.TempDir(), t.TempDir()
-	tools := []tool{{"hello", "hello", "hello"}}
+	tools := []tool{{module: "hello", pkg: "hello", name: "hello"}}
 	writeModule(t, modules, "package main\n\nfunc main() { println(\"hello\") }\n")
 
 	first, err := build(t.Context(), tools, modules, cache, io.Discard)
@@ -59,7 +59,7 @@ func TestBuildOnceAndAgainWhenAPinChanges(t *testing.T) {
 func TestAFailedBuildLeavesNothing(t *testing.T) {
 	modules, cache := t.TempDir(), t.TempDir()
 	writeModule(t, modules, "package main\n\nbroken\n")
-	if _, err := build(t.Context(), []tool{{"hello", "hello", "hello"}}, modules, cache, io.Discard); err == nil {
+	if _, err := build(t.Context(), []tool{{module: "hello", pkg: "hello", name: "hello"}}, modules, cache, io.Discard); err == nil {
 		t.Fatal("broken source was built")
 	}
 	left, err := filepath.Glob(filepath.Join(cache, "*", "*"))
@@ -74,9 +74,34 @@ func TestPinsAreComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tool := range all() {
-		if _, err := goCommand(t.Context(), filepath.Join(root, "tools", tool.module), "list", "-mod=readonly", "-deps", tool.pkg); err != nil {
+	version, err := ArgoCDVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools, err := all(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range tools {
+		if _, err := goCommandOf(t.Context(), tool.toolchain, filepath.Join(root, "tools", tool.module), "list", "-mod=readonly", "-deps", tool.pkg); err != nil {
 			t.Errorf("%s: %v", tool.name, err)
+		}
+	}
+}
+
+func TestArgoCDVersion(t *testing.T) {
+	for _, row := range []struct {
+		set  string
+		want ArgoCD // "" for an error
+	}{
+		{"", ArgoCD2},
+		{"2.14", ArgoCD2},
+		{"3.6", ArgoCD3},
+		{"v3.6.1", ""},
+	} {
+		t.Setenv(VersionVariable, row.set)
+		if got, err := ArgoCDVersion(); got != row.want || (err == nil) != (row.want != "") {
+			t.Errorf("%q: %q, %v, want %q", row.set, got, err, row.want)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Command build-tools builds every program of the end-to-end range into the user's cache folder.
+// Command build-tools builds every program of the end-to-end range into the user's cache folder, with the Argo CD that
+// the environment variable E2E_ARGOCD chooses.
 package main
 
 import (
@@ -21,9 +22,13 @@ func main() {
 }
 
 func build(ctx context.Context) error {
-	if _, err := tools.Build(ctx, os.Stdout); err != nil {
+	version, err := tools.ArgoCDVersion()
+	if err != nil {
 		return err
 	}
-	_, err := tools.Redis(ctx)
+	if _, err := tools.Build(ctx, version, os.Stdout); err != nil {
+		return err
+	}
+	_, err = tools.Redis(ctx)
 	return err
 }
