@@ -219,9 +219,9 @@ func (s *sideBySide) report(t *testing.T, botSaw, rivalSaw []slack.Event) {
 	for _, sample := range []struct {
 		server *slack.Server
 		saw    []slack.Event
-	}{{s.bot.slack, botSaw}, {s.rival, rivalSaw}} {
-		if len(sample.saw) > 0 {
-			t.Logf("what a reader sees:\n%s", sample.server.Render(sample.saw[0].Message))
+	}{{s.bot.slack, slices.DeleteFunc(slices.Clone(botSaw), func(e slack.Event) bool { return !isNotice(e.Message) })}, {s.rival, rivalSaw}} {
+		if n := len(sample.saw); n > 0 {
+			t.Logf("what a reader sees:\n%s", sample.server.Render(sample.saw[n-1].Message))
 		}
 	}
 	if bot.early+bot.missing+bot.doubled+bot.lost[answer503]+bot.lost[lostReply] > 0 || bot.percentile(0.95) > 100*time.Millisecond {

@@ -30,7 +30,7 @@ func (b *bot) automate() (*automation.Automation, error) {
 			Routes: b.config.notices(), Align: release.AlignMode(b.config.align()), AutoPromote: b.config.autoPromote(),
 			Jobs: b.config.schedules(), Channel: b.config.Slack.Channel,
 		},
-		Owner: owner(), NewID: func() string { return ulid.Make().String() }, Log: log,
+		Times: b.config.times, Owner: owner(), NewID: func() string { return ulid.Make().String() }, Log: log,
 	}, nil
 }
 
@@ -64,7 +64,7 @@ func (b *bot) checkChannels(ctx context.Context) error {
 			case ctx.Err() != nil:
 				return nil
 			case errors.As(err, &no) && no.Code == release.CodeUnknownChannel:
-				return fmt.Errorf("%s: %s %s", c.key, no.Say, no.Do)
+				return fmt.Errorf("%s: %s", c.key, advice(err))
 			case err != nil:
 				b.log.WarnContext(ctx, "a channel may not be told everything", "key", c.key, "channel", c.id, "err", err)
 			}

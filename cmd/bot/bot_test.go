@@ -23,11 +23,12 @@ const deadline = 90 * time.Second
 type stage struct {
 	*world
 	t    *testing.T
+	apps []githost.App
 	c    config
 	stop func()
 	over chan error
 	bot  *bot
-	logs logs
+	logs *logs
 }
 
 // logs keeps what the bot says, for a test that fails.
@@ -59,7 +60,7 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 	if len(apps) == 0 {
 		apps = testApps
 	}
-	s := &stage{t: t}
+	s := &stage{t: t, apps: apps, logs: new(logs)}
 	quiet := discard()
 	var err error
 	s.world, err = newWorld(t.Context(), t.TempDir(), worldOptions{pace: 10 * time.Millisecond, poll: time.Second, apps: apps, log: quiet})
@@ -67,6 +68,7 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		t.Logf("COUNTS %s %v", t.Name(), s.git.Counts())
 		if err := s.world.close(); err != nil {
 			t.Error(err)
 		}
@@ -88,7 +90,7 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 // start runs the bot until the test ends or stop is called.
 func (s *stage) start() {
 	s.t.Helper()
-	log := slog.New(slog.NewTextHandler(&s.logs, nil))
+	log := slog.New(slog.NewTextHandler(s.logs, nil))
 	var err error
 	if s.bot, err = newBot(s.t.Context(), s.c, log); err != nil {
 		s.t.Fatal(err)

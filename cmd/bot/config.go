@@ -46,7 +46,9 @@ type config struct {
 
 	Secrets secrets `yaml:"-"`
 
+	// Tests shorten these.
 	editGap time.Duration // least time between two edits of a message; 0 for the default
+	times   automation.Times
 }
 
 // defaultConfig has the value of every key that a file may leave out. What
@@ -68,6 +70,7 @@ func defaultConfig() config {
 	rules := release.DefaultRules()
 	c.Rollout.Noticed, c.Rollout.Syncing, c.Rollout.Timeout = rules.Noticed, rules.Syncing, rules.Rollout
 	c.Align = release.AlignWhenBehind
+	c.times = automation.DefaultTimes()
 	return c
 }
 

@@ -59,22 +59,6 @@ func runCommand() *cobra.Command {
 	return c
 }
 
-func checkCommand() *cobra.Command {
-	var path string
-	c := &cobra.Command{
-		Use: "check", Short: "Check the configuration and the secrets, without calling anybody", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := loadConfig(path, os.Getenv); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "%s is fine\n", path)
-			return err
-		},
-	}
-	configFlag(c, &path)
-	return c
-}
-
 func sandboxCommand() *cobra.Command {
 	var level string
 	c := &cobra.Command{

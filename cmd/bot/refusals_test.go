@@ -61,6 +61,8 @@ func TestRefusals(t *testing.T) {
 		{"Git down", func(*stage) {}, ana, "/promote", "synestra-io", "Git cannot be asked"},
 		{"the bot is not in the channel", func(s *stage) {
 			s.slack.AddChannel(slack.Channel{ID: releases, Name: "releases", Private: true})
+			s.slack.AddChannel(slack.Channel{ID: "C0OWN", Name: "own", BotIsMember: true})
+			s.c.Slack.Channel = "C0OWN"
 		}, ana, "/promote", "synestra-io", "/invite"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
 		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},

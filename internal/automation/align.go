@@ -10,13 +10,6 @@ import (
 	"github.com/synestra/promoter/internal/release"
 )
 
-// How long after a refusal that may pass alignment is tried again.
-const (
-	alignAgain = 30 * time.Second
-	alignRetry = 10 * time.Second
-	alignSoon  = 2 * time.Second
-)
-
 // aligned is what an attempt to align dev has come to.
 type aligned struct {
 	alignment release.Alignment
@@ -88,13 +81,13 @@ func (w *watcher) alignmentEnded(ctx context.Context, r aligned) {
 		l.Alignment = nil
 	case !errors.As(r.err, &no):
 		w.log.WarnContext(ctx, "aligning dev", "err", r.err)
-		w.alignAt = time.Now().Add(alignRetry)
+		w.alignAt = time.Now().Add(w.Times.Retry)
 		return
 	case no.Code == release.CodeInProgress: // mostly the promotion itself, which is about to end
-		w.alignAt = time.Now().Add(alignSoon)
+		w.alignAt = time.Now().Add(w.Times.AlignSoon)
 		return
 	case no.Code.Passing() && no.Code != release.CodeHeld:
-		w.alignAt = time.Now().Add(alignAgain)
+		w.alignAt = time.Now().Add(w.Times.Align)
 		if l.Alignment.Wait == no.Say {
 			return
 		}
@@ -106,7 +99,7 @@ func (w *watcher) alignmentEnded(ctx context.Context, r aligned) {
 	}
 	if err := w.save(ctx, l); err != nil {
 		w.log.WarnContext(ctx, "storing an alignment", "err", err)
-		w.alignAt = time.Now().Add(alignRetry) // the desk begins none twice
+		w.alignAt = time.Now().Add(w.Times.Retry) // the desk begins none twice
 		return
 	}
 	w.tellDev(ctx, r.alignment, said)
@@ -118,7 +111,7 @@ func (w *watcher) alignmentEnded(ctx context.Context, r aligned) {
 func (w *watcher) tellDev(ctx context.Context, a release.Alignment, said string) {
 	line := said
 	if line == "" {
-		line = fmt.Sprintf("%s follows to %s", w.Environments.Dev.Name, a.To)
+		line = fmt.Sprintf("%s follows to `%s`", w.Environments.Dev.Name, a.To)
 	}
 	for _, channel := range Routes(w.Settings.Routes, w.app, w.env.Name, release.NoticeAlignment) {
 		if err := w.tellDevIn(ctx, channel, a, line, said != ""); err != nil && ctx.Err() == nil {

@@ -113,31 +113,27 @@ type Automation struct {
 	URL, Branch  string // of the repository
 	Rules        release.Rules
 	Settings     Settings
+	Times        Times
 	Owner        string // names this process
 	NewID        func() string
 	Log          *slog.Logger
 }
 
-// The lease: automation is taken over this long after its process has died, or
-// at once after it has stopped.
-const (
-	leaseName  = "automation"
-	leaseTime  = 15 * time.Second
-	renewEvery = 4 * time.Second
-	tryEvery   = 2 * time.Second
-)
+// leaseName names the lease: automation is taken over a while after its process
+// has died, or at once after it has stopped.
+const leaseName = "automation"
 
 // Run does it while this process holds the lease, until ctx ends.
 func (a *Automation) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		lease, ours, err := a.Store.Lead(ctx, leaseName, a.Owner, leaseTime, time.Now())
+		lease, ours, err := a.Store.Lead(ctx, leaseName, a.Owner, a.Times.Lease, time.Now())
 		if err != nil && ctx.Err() == nil {
 			a.Log.ErrorContext(ctx, "taking the lease of automation", "err", err)
 		}
 		if ours {
 			a.lead(ctx, lease)
 		}
-		pause(ctx, tryEvery)
+		pause(ctx, a.Times.Take)
 	}
 	return nil
 }
@@ -166,16 +162,16 @@ func (a *Automation) lead(ctx context.Context, lease release.Lease) {
 // lasts, it counts as lost.
 func (a *Automation) renew(ctx context.Context, lose context.CancelCauseFunc) {
 	renewed := time.Now()
-	for pause(ctx, renewEvery) {
+	for pause(ctx, a.Times.Renew) {
 		asked := time.Now()
-		_, ours, err := a.Store.Lead(ctx, leaseName, a.Owner, leaseTime, asked)
+		_, ours, err := a.Store.Lead(ctx, leaseName, a.Owner, a.Times.Lease, asked)
 		switch {
 		case ctx.Err() != nil:
 		case err == nil && !ours:
 			lose(errors.New("another process has taken the lease"))
 		case err == nil:
 			renewed = asked
-		case time.Since(renewed) > leaseTime-renewEvery:
+		case time.Since(renewed) > a.Times.Lease-a.Times.Renew:
 			lose(err)
 		}
 	}

@@ -104,7 +104,7 @@ func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Te
 // toldByOperation says that the update is the work of an operation of ours whose
 // message stands, or will stand, in that channel.
 func (w *watcher) toldByOperation(ctx context.Context, u release.Update, channel string) bool {
-	if u.Edit == nil || u.Edit.Trailers["Operation-Id"] == "" {
+	if u.How != release.HowCommit || u.Edit == nil || u.Edit.Trailers["Operation-Id"] == "" {
 		return false
 	}
 	op, found, err := w.Store.Operation(ctx, u.Edit.Trailers["Operation-Id"])

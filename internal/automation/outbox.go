@@ -11,14 +11,8 @@ import (
 	"github.com/synestra/promoter/internal/release"
 )
 
-const (
-	// gather is how long others are added to a notice that was just posted.
-	gather = 20 * time.Second
-	// gatherSummary is longer: it tells of what was missed, which is known by and by.
-	gatherSummary = 2 * time.Minute
-	// gathered bounds the apps in one notice.
-	gathered = 40
-)
+// gathered bounds the apps in one notice.
+const gathered = 40
 
 // addressed is an item for a channel.
 type addressed struct {
@@ -34,12 +28,13 @@ type outbox struct {
 	mu     sync.Mutex           // one change of notices at a time
 	fresh  map[string]bool      // notices that nobody can have posted yet
 	final  map[string]time.Time // from when on it means something that a notice is not found
+	told   map[string]int       // how many items of a notice Slack has
 	began  time.Time            // the shift did
 	wanted chan struct{}        // there is something to show
 }
 
 func newOutbox(s *shift) *outbox {
-	return &outbox{shift: s, fresh: map[string]bool{}, final: map[string]time.Time{}, began: time.Now(), wanted: make(chan struct{}, 1)}
+	return &outbox{shift: s, fresh: map[string]bool{}, final: map[string]time.Time{}, told: map[string]int{}, began: time.Now(), wanted: make(chan struct{}, 1)}
 }
 
 // record stores a record, with the notices that tell the items, as one.
@@ -95,7 +90,7 @@ func (o *outbox) noticeFor(ctx context.Context, current *release.Notice, a addre
 			current = &newest
 		}
 	}
-	if current != nil && joins(*current, a, time.Now()) {
+	if current != nil && o.joins(*current, a, time.Now()) {
 		n := *current
 		n.Items = append(slices.Clone(n.Items), a.item)
 		n.Seq++
@@ -119,16 +114,19 @@ func merge(item *release.Item, before release.Item) {
 		item.Dev = before.Dev
 	}
 	item.From, item.Base = before.From, before.Base
+	if item.Stage == before.Stage { // it stands as it stood
+		item.At, item.Note, item.Cause = before.At, before.Note, before.Cause
+	}
 	if len(item.Skipped) == 0 {
 		item.Skipped = before.Skipped
 	}
 }
 
 // joins says whether the item may be added to the notice. Warnings stand alone.
-func joins(n release.Notice, a addressed, now time.Time) bool {
-	within := gather
+func (o *outbox) joins(n release.Notice, a addressed, now time.Time) bool {
+	within := o.Times.Gather
 	if a.kind == release.NoticeSummary {
-		within = gatherSummary
+		within = o.Times.GatherSummary
 	}
 	return groups(n.Kind) == groups(a.kind) && groups(a.kind) != "" && len(n.Items) < gathered && now.Sub(n.Created) <= within
 }
@@ -244,13 +242,20 @@ type outcome struct {
 func (o *outbox) show(ctx context.Context, n release.Notice) error {
 	if n.Place.TS != "" {
 		err := o.Messages.EditNotice(ctx, n)
-		if err != nil && !errors.Is(err, release.ErrGone) { // somebody has deleted it: it was told
+		switch {
+		case err == nil:
+			o.has(n)
+		case !errors.Is(err, release.ErrGone):
 			return err
+		case o.lacks(n): // somebody has deleted it before an update joined it: it is posted anew
+			n.Place = release.Place{}
+			return o.Store.Shown(ctx, leaseName, o.lease, n)
 		}
 		n.Shown = n.Seq
 		return o.Store.Shown(ctx, leaseName, o.lease, n)
 	}
 	if n.Posting && !o.isFresh(n.ID) {
+		wait := o.finalIn(n.ID) // before looking, or the post could come right after
 		place, found, err := o.Messages.FindNotice(ctx, n)
 		if found {
 			n.Place, n.Posting = place, false // what it shows is not known: it is edited next
@@ -263,7 +268,7 @@ func (o *outbox) show(ctx context.Context, n release.Notice) error {
 			o.Log.WarnContext(ctx, "whether a notice was posted cannot be known; it may be told twice", "notice", n.ID, "err", err)
 			n.Repeat = true
 		}
-		if wait := o.finalIn(n.ID); wait > 0 {
+		if wait > 0 {
 			return fmt.Errorf("notice %s may still be on its way to Slack, for %v", n.ID, wait.Round(time.Second))
 		}
 	}
@@ -280,9 +285,26 @@ func (o *outbox) show(ctx context.Context, n release.Notice) error {
 		}
 		return err
 	}
+	o.has(n)
 	n.Place, n.Shown, n.Posting = place, n.Seq, false
 	// It stands: that is worth storing while stopping, too.
 	return o.Store.Shown(context.WithoutCancel(ctx), leaseName, o.lease, n)
+}
+
+// has notes what Slack has of a notice.
+func (o *outbox) has(n release.Notice) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told[n.ID] = len(n.Items)
+}
+
+// lacks says that Slack may never have had an item of the notice. One there was
+// when it was posted, and where it was not this process that did, no more than
+// that is known.
+func (o *outbox) lacks(n release.Notice) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(n.Items) > max(1, o.told[n.ID])
 }
 
 func (o *outbox) isFresh(id string) bool {
@@ -291,17 +313,13 @@ func (o *outbox) isFresh(id string) bool {
 	return o.fresh[id]
 }
 
-// postTime is how long Slack may still be at a post that was given up, or that
-// a process was at when it died.
-const postTime = 15 * time.Second
-
 // finalIn is how long it may still take until a post that was begun stands.
 func (o *outbox) finalIn(id string) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	from, ours := o.final[id]
 	if !ours {
-		from = o.began.Add(postTime)
+		from = o.began.Add(o.Times.Post)
 	}
 	return time.Until(from)
 }
@@ -311,5 +329,5 @@ func (o *outbox) stale(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.fresh, id)
-	o.final[id] = time.Now().Add(postTime)
+	o.final[id] = time.Now().Add(o.Times.Post)
 }

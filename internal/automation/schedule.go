@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// dueEvery is how often a schedule is looked at.
-	dueEvery = 15 * time.Second
 	// lookTime bounds the looking at one app.
 	lookTime = 20 * time.Second
 	// looksAtOnce is how many apps are looked at beside each other.
@@ -29,7 +27,7 @@ func (s *shift) schedule(ctx context.Context, job Job) {
 		if err := s.runDue(ctx, name, job); err != nil && ctx.Err() == nil && !errors.Is(err, release.ErrExists) {
 			s.Log.ErrorContext(ctx, "running a scheduled job", "job", job.Name, "err", err)
 		}
-		if !pause(ctx, dueEvery) {
+		if !pause(ctx, s.Times.Due) {
 			return
 		}
 	}

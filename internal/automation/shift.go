@@ -11,10 +11,6 @@ import (
 	"github.com/synestra/promoter/internal/release"
 )
 
-// away is how long the bot may have been away for what it missed to be told
-// app by app.
-const away = 24 * time.Hour
-
 // aliveJob notes when automation was last at work.
 const (
 	aliveJob   = "automation: alive"
@@ -26,7 +22,7 @@ type shift struct {
 	*Automation
 	lease    release.Lease
 	outbox   *outbox
-	longAway bool // for more than a day: what was missed is told in one summary
+	longAway bool // for long: what was missed is told in one summary
 	ledgers  map[key]release.Ledger
 	watchers map[key]*watcher
 	before   release.Revision // the branch when the last round had been made
@@ -81,7 +77,7 @@ func (s *shift) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.longAway = ran && time.Since(last) > away
+	s.longAway = ran && time.Since(last) > s.Times.Away
 	for _, l := range all {
 		s.ledgers[key{l.App, l.Environment}] = l
 		s.before = l.Cursor

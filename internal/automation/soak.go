@@ -83,7 +83,7 @@ func (w *watcher) promote(ctx context.Context, rule AutoPromote, soak release.So
 // soakEnded keeps a sight, and why the release was not promoted.
 func (w *watcher) soakEnded(ctx context.Context, r soaked) {
 	w.soaking = false
-	w.soakAt = time.Now().Add(soakTime)
+	w.soakAt = time.Now().Add(w.Times.Soak)
 	var no, waiting *release.Refusal
 	switch {
 	case r.err == nil:
@@ -96,7 +96,7 @@ func (w *watcher) soakEnded(ctx context.Context, r soaked) {
 		w.log.WarnContext(ctx, "promoting what was verified", "err", r.err)
 	}
 	if r.tried {
-		w.promoteAt = time.Now().Add(promoteAgain)
+		w.promoteAt = time.Now().Add(w.Times.Promote)
 	}
 	l := w.ledger
 	if l.Soak = &r.soak; r.tried {
@@ -106,6 +106,3 @@ func (w *watcher) soakEnded(ctx context.Context, r soaked) {
 		w.log.WarnContext(ctx, "storing how long dev was well", "err", err)
 	}
 }
-
-// promoteAgain is how long after an attempt the next one is made.
-const promoteAgain = 30 * time.Second

@@ -13,14 +13,9 @@ import (
 	"github.com/synestra/promoter/internal/release"
 )
 
-// How often a watcher looks without an event.
 const (
-	retryTime    = 5 * time.Second  // after something could not be asked
-	oddTime      = 5 * time.Second  // while the cluster runs what it should not
-	soakTime     = 10 * time.Second // while a release is being verified
-	idleTime     = 5 * time.Minute
-	recoverAgain = 15 * time.Second // until a failure is followed again
-	recoveryTime = 24 * time.Hour   // a failure may recover for this long
+	idleTime     = 5 * time.Minute // how often a watcher looks without any reason
+	recoveryTime = 24 * time.Hour  // a failure may recover for this long
 )
 
 // watcher keeps the ledger of one app in one environment. All that changes the
@@ -38,8 +33,8 @@ type watcher struct {
 	snapshot  release.Snapshot
 	seen      bool
 	tips      chan struct{}
-	following map[string]context.CancelFunc // by update
-	followAt  map[string]time.Time          // when one that has failed is followed again
+	following map[string]*follower // by update
+	followAt  map[string]time.Time // when one that has failed is followed again
 	progress  chan progress
 	extras    map[string]extras // by update: what takes time to find out
 	found     chan extras
@@ -58,13 +53,14 @@ type watcher struct {
 type progress struct {
 	update string
 	p      release.Progress
+	by     *follower
 }
 
 func newWatcher(s *shift, app release.App, env release.Environment) *watcher {
 	ledger, exists := s.ledgers[key{app, env.Name}]
 	return &watcher{
 		shift: s, app: app, env: env, ledger: ledger, exists: exists, known: exists, before: s.before, first: true,
-		tips: make(chan struct{}, 1), following: map[string]context.CancelFunc{}, followAt: map[string]time.Time{}, progress: make(chan progress),
+		tips: make(chan struct{}, 1), following: map[string]*follower{}, followAt: map[string]time.Time{}, progress: make(chan progress),
 		extras: map[string]extras{}, found: make(chan extras), aligned: make(chan aligned), soaked: make(chan soaked),
 		log: s.Log.With("app", app, "environment", env.Name),
 	}
@@ -116,7 +112,7 @@ func (w *watcher) step(ctx context.Context, moved *bool) time.Duration {
 		if ctx.Err() == nil {
 			w.log.WarnContext(ctx, "taking in what has changed", "err", err)
 		}
-		return retryTime
+		return w.Times.Retry
 	}
 	*moved = false
 	if !w.exists {
@@ -128,7 +124,7 @@ func (w *watcher) step(ctx context.Context, moved *bool) time.Duration {
 
 func (w *watcher) lookAgain() time.Duration {
 	if w.ledger.Suspect != nil || w.ledger.Astray != nil {
-		return oddTime
+		return w.Times.Odd
 	}
 	return idleTime
 }
@@ -149,7 +145,7 @@ func (w *watcher) takeIn(ctx context.Context, moved bool) (release.Ledger, []rel
 		moved = true
 	}
 	if l.UID != s.UID { // made anew: its history begins again
-		l.UID, l.Deployed = s.UID, release.Deployed{HistoryID: -1, Revision: l.Deployed.Revision, Content: l.Deployed.Content}
+		l = l.Remade(s.UID)
 	}
 	syncs := l.NewSyncs(s, source)
 	var err error
@@ -183,14 +179,14 @@ func (w *watcher) adopt(ctx context.Context, s release.Snapshot, source int) (re
 		l := release.Adopt(w.app, w.env, s, w.before, release.Content{}, release.Deployed{HistoryID: -1}, time.Now().UTC())
 		return l, nil
 	}
-	l := release.Adopt(w.app, w.env, s, h.Tip, h.Now, release.Deployed{HistoryID: -1}, time.Now().UTC())
-	if syncs := l.NewSyncs(s, source); len(syncs) > 0 {
-		l.Deployed = syncs[len(syncs)-1]
-		if l.Deployed.Content, err = w.Repository.Content(ctx, w.app, w.env.Name, l.Deployed.Revision); err != nil {
-			return l, err
+	deployed := release.Deployed{HistoryID: -1}
+	if syncs := (release.Ledger{Deployed: deployed}).NewSyncs(s, source); len(syncs) > 0 {
+		deployed = syncs[len(syncs)-1]
+		if deployed.Content, err = w.Repository.Content(ctx, w.app, w.env.Name, deployed.Revision); err != nil {
+			return w.ledger, err
 		}
 	}
-	return l, nil
+	return release.Adopt(w.app, w.env, s, h.Tip, h.Now, deployed, time.Now().UTC()), nil
 }
 
 func (w *watcher) takeEdits(ctx context.Context, l release.Ledger) (release.Ledger, error) {
@@ -198,15 +194,16 @@ func (w *watcher) takeEdits(ctx context.Context, l release.Ledger) (release.Ledg
 	if err != nil {
 		return l, err
 	}
-	known := len(l.Open)
-	l = l.TakeEdits(h, w.first && w.known, time.Now().UTC())
-	return w.recognise(ctx, l, known)
+	return w.recognise(ctx, l.TakeEdits(h, w.first && w.known, time.Now().UTC()), l.Open)
 }
 
-// recognise marks the updates from index known on that go back to what the
-// environment ran before.
-func (w *watcher) recognise(ctx context.Context, l release.Ledger, known int) (release.Ledger, error) {
-	if len(l.Open) <= known {
+// recognise marks the updates that were not open before, and that go back to
+// what the environment ran before.
+func (w *watcher) recognise(ctx context.Context, l release.Ledger, before []release.Update) (release.Ledger, error) {
+	old := func(u release.Update) bool {
+		return slices.ContainsFunc(before, func(o release.Update) bool { return o.ID == u.ID })
+	}
+	if !slices.ContainsFunc(l.Open, func(u release.Update) bool { return !old(u) }) {
 		return l, nil
 	}
 	all, err := w.Repository.History(ctx, w.app, w.env.Name, "", 0)
@@ -214,9 +211,10 @@ func (w *watcher) recognise(ctx context.Context, l release.Ledger, known int) (r
 		return l, err
 	}
 	l.Open = slices.Clone(l.Open)
-	for i := known; i < len(l.Open); i++ {
-		u := &l.Open[i]
-		u.Rollback = u.IsRollback(all)
+	for i := range l.Open {
+		if u := &l.Open[i]; !old(*u) {
+			u.Rollback = u.IsRollback(all)
+		}
 	}
 	return l, nil
 }
@@ -234,8 +232,7 @@ func (w *watcher) takeSync(ctx context.Context, l release.Ledger, d release.Depl
 			}
 		}
 	}
-	known := len(l.Open)
-	return w.recognise(ctx, l.TakeSync(d, w.first && w.known, time.Now().UTC()), known)
+	return w.recognise(ctx, l.TakeSync(d, w.first && w.known, time.Now().UTC()), l.Open)
 }
 
 // chart is the folder that the app is rendered from, "" if it is not in our
@@ -283,12 +280,14 @@ func (w *watcher) odd(l release.Ledger) bool {
 // says when to look again.
 func (w *watcher) follow(ctx context.Context) (again time.Duration) {
 	again = idleTime
-	for id, stop := range w.following {
-		if !slices.ContainsFunc(w.ledger.Open, func(u release.Update) bool { return u.ID == id && u.Progress.Stage != release.StageSuperseded }) {
-			stop()
-			delete(w.following, id)
+	for id, f := range w.following {
+		i := slices.IndexFunc(w.ledger.Open, func(u release.Update) bool { return u.ID == id && u.Progress.Stage != release.StageSuperseded })
+		if i < 0 {
+			w.letGo(id)
 			delete(w.extras, id)
 			delete(w.followAt, id)
+		} else if f.manner != w.manner(w.ledger.Open[i]) {
+			w.letGo(id) // what it is judged by has changed
 		}
 	}
 	for _, u := range w.ledger.Open {
@@ -307,12 +306,13 @@ func (w *watcher) follow(ctx context.Context) (again time.Duration) {
 			op.Progress = op.Progress.Reopened(time.Now().UTC())
 		}
 		following, stop := context.WithCancel(ctx)
-		w.following[u.ID] = stop
+		f := &follower{stop, w.manner(u)}
+		w.following[u.ID] = f
 		w.work.Go(func() {
 			defer stop()
 			w.Rollouts.Watch(following, op, rules, func(ctx context.Context, p release.Progress) {
 				select {
-				case w.progress <- progress{u.ID, p}:
+				case w.progress <- progress{u.ID, p, f}:
 				case <-ctx.Done():
 				}
 			})
@@ -322,11 +322,38 @@ func (w *watcher) follow(ctx context.Context) (again time.Duration) {
 	return again
 }
 
+// follower is who follows an update.
+type follower struct {
+	stop   context.CancelFunc
+	manner manner
+}
+
+// manner is what decides how an update is judged. It can change on its way: the
+// branch goes on, a commit that was overtaken is judged by its sync, the
+// Application is made anew.
+type manner struct {
+	how   release.How
+	apart bool
+	uid   string
+}
+
+func (w *watcher) manner(u release.Update) manner {
+	return manner{u.How, w.ledger.Apart(u), u.Baseline.UID}
+}
+
+// letGo ends the following of an update.
+func (w *watcher) letGo(id string) {
+	if f := w.following[id]; f != nil {
+		f.stop()
+		delete(w.following, id)
+	}
+}
+
 // progressed takes in how an update stands, and tells it.
 func (w *watcher) progressed(ctx context.Context, p progress) {
 	i := slices.IndexFunc(w.ledger.Open, func(u release.Update) bool { return u.ID == p.update })
-	if i < 0 {
-		return
+	if i < 0 || w.following[p.update] != p.by {
+		return // from one who was let go
 	}
 	u := w.ledger.Open[i]
 	var rollouts map[string]string
@@ -339,10 +366,9 @@ func (w *watcher) progressed(ctx context.Context, p progress) {
 		if !p.p.Stage.MayRecover() || u.Outcome != "" && now.Sub(u.FailedAt) >= recoveryTime {
 			l = l.Drop(p.update)
 		}
-		if stop := w.following[p.update]; stop != nil { // a failure is followed anew
-			stop()
-			delete(w.following, p.update)
-			w.followAt[p.update] = time.Now().Add(recoverAgain)
+		w.letGo(p.update)
+		if p.p.Stage.Failed() { // it may recover, and is followed anew
+			w.followAt[p.update] = time.Now().Add(w.Times.Recover)
 		}
 	}
 	var told []release.Telling
@@ -420,14 +446,12 @@ func (w *watcher) holds(l release.Ledger, record *release.Record) {
 		if slices.ContainsFunc(w.ledger.Open, func(old release.Update) bool { return old.ID == u.ID }) {
 			continue
 		}
+		// Where both are seen at once, which came first is not known: it is held.
 		switch {
 		case u.Rollback || u.Regression:
-			record.Lift, record.Hold = "", &release.Hold{
-				App: w.app, Since: u.Opened, Update: u.ID, By: by(u),
-				Reason: w.reason(u),
-			}
+			record.Hold = &release.Hold{App: w.app, Since: u.Opened, Update: u.ID, By: by(u), Reason: w.reason(u)}
 		case u.How == release.HowCommit && u.To.Tag != w.ledger.Content.Tag:
-			record.Lift, record.Hold = w.app, nil
+			record.Lift = w.app
 		}
 	}
 }

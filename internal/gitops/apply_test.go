@@ -88,7 +88,7 @@ func TestApplyComparesBeforeItSets(t *testing.T) {
 		if refusal := refusedFor(t, err, row.code); !strings.Contains(refusal.Say, row.says) {
 			t.Errorf("%s: says %q, want %q in it", row.app, refusal.Say, row.says)
 		}
-		if tip := git(t, h, "rev-parse", "main"); tip != string(rival) {
+		if tip := tip(t, h); tip != rival {
 			t.Errorf("%s: something was pushed: %s", row.app, tip)
 		}
 	}

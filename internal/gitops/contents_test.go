@@ -31,7 +31,7 @@ func TestContents(t *testing.T) {
 		t.Helper()
 		h.ResetCounts()
 		got, rev, err := r.Contents(t.Context(), "prod")
-		if err != nil || string(rev) != git(t, h, "rev-parse", "main") {
+		if err != nil || rev != tip(t, h) {
 			t.Fatalf("%s: at %s, %v", name, rev, err)
 		}
 		if c := h.Counts(); c[githost.LsRefs].Requests != 1 || c[githost.Fetch].Requests > fetches {
@@ -89,7 +89,7 @@ func TestContentsTreeByTree(t *testing.T) {
 
 func TestContent(t *testing.T) {
 	h := newHost(t)
-	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	seed := tip(t, h)
 	r := open(t, h)
 	is := func(name string, at release.Revision, want release.Tag) {
 		t.Helper()
@@ -168,7 +168,7 @@ func TestFactOfValues(t *testing.T) {
 	h := newHost(t)
 	r := open(t, h)
 	const values, none = "deploy/env/prod/synestra-io.yaml", "deploy/env/prod/none.yaml"
-	ours := release.Revision(git(t, h, "rev-parse", "main"))
+	ours := tip(t, h)
 	same := commitAs(t, h, ci, map[string][]byte{"a": []byte("1")})
 	other := commitAs(t, h, ci, map[string][]byte{values: []byte("replicas: 9\n"), none: []byte("x: 1\n")})
 	gone := commitAs(t, h, ci, map[string][]byte{values: nil})

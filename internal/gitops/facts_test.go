@@ -21,7 +21,7 @@ func TestFact(t *testing.T) {
 	layer := func(tag string) map[string][]byte {
 		return map[string][]byte{prodPath: githost.ReleaseLayer("synestra-io", tag)}
 	}
-	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	seed := tip(t, h)
 	old := commitAs(t, h, ci, map[string][]byte{"a": []byte("1")})
 	r := open(t, h)
 	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
@@ -83,7 +83,7 @@ func checkFacts(t *testing.T, h *githost.Host, fresh *Repo, ours release.Revisio
 // TestFactsAsTheBranchMoves follows one commit as a rollout does.
 func TestFactsAsTheBranchMoves(t *testing.T) {
 	h := newHost(t)
-	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	seed := tip(t, h)
 	r := open(t, h)
 	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
 	if err != nil {
@@ -110,20 +110,19 @@ func TestFactsAsTheBranchMoves(t *testing.T) {
 
 func TestFactsThroughAMerge(t *testing.T) {
 	h := newHost(t)
-	base := git(t, h, "rev-parse", "main")
+	base := tip(t, h)
 	r := open(t, h)
 	ours, err := r.Apply(t.Context(), promotion(read(t, r, "synestra-io"), "01A"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A side branch from before our commit is merged after it.
-	tree := git(t, h, "rev-parse", "main^{tree}")
-	as := []string{"-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", tree}
-	side := git(t, h, append(as, "-p", base)...)
-	merge := git(t, h, append(as, "-p", string(ours), "-p", side)...)
-	git(t, h, "update-ref", "refs/heads/main", merge)
-	for rev, want := range map[string]release.Relation{merge: release.RelationNewer, side: release.RelationDiverged, base: release.RelationOlder} {
-		if got, err := r.Fact(t.Context(), ours, release.Revision(rev), prodPath, "", "sha-2222222"); err != nil || got.Relation != want {
+	var s script
+	side := s.commit("side", person, "x", []string{string(base)}, nil)
+	merge := s.commit("main", person, "x", []string{string(ours), side}, nil)
+	marks := s.run(t, h, githost.WebCore)
+	for rev, want := range map[release.Revision]release.Relation{marks[merge]: release.RelationNewer, marks[side]: release.RelationDiverged, base: release.RelationOlder} {
+		if got, err := r.Fact(t.Context(), ours, rev, prodPath, "", "sha-2222222"); err != nil || got.Relation != want {
 			t.Errorf("%s: got %+v, %v, want %s", rev, got, err, want)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -45,21 +45,15 @@ func (s *script) commit(branch, author, message string, parents []string, files 
 // run imports the script into a repository, and returns the hash of each mark.
 func (s *script) run(t *testing.T, h *githost.Host, repo string) map[string]release.Revision {
 	t.Helper()
-	dir, err := h.Git(t.Context(), repo, "rev-parse", "--absolute-git-dir")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for n := range s.marks {
 		fmt.Fprintf(s, "get-mark :%d\n", n+1)
 	}
-	cmd := exec.CommandContext(t.Context(), "git", "--git-dir", dir, "fast-import", "--quiet", "--force", "--date-format=raw")
-	cmd.Stdin = &s.Buffer
-	out, err := cmd.Output()
+	out, err := h.Import(t.Context(), repo, s.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]release.Revision{}
-	for i, hash := range strings.Fields(string(out)) {
+	for i, hash := range strings.Fields(out) {
 		found[fmt.Sprintf(":%d", i+1)] = release.Revision(hash)
 	}
 	return found
@@ -94,22 +88,22 @@ func say(h release.History) string {
 
 // story is one of each: an edit, a comment, values, a neighbour, a merge of two
 // people's changes, and a merge of one that began before all of it.
-func story(t *testing.T, h *githost.Host) (marks map[string]release.Revision, comment, merge string) {
+func story(t *testing.T, h *githost.Host) (marks map[string]release.Revision, comment, side, merge string) {
 	t.Helper()
 	var s script
-	seed := git(t, h, "rev-parse", "main")
+	seed := string(tip(t, h))
 	trailers := "\n\nOperation-Id: 01A\nOperation-Kind: promote\n"
 	s.commit("main", ci, "two"+trailers, []string{seed}, layerOf("sha-2222222"))
 	comment = s.commit("main", ci, "a comment", nil, map[string]string{prodPath: string(githost.ReleaseLayer("synestra-io", "sha-2222222")) + "# more\n"})
 	s.commit("main", ci, "a neighbour", nil, map[string]string{"deploy/env/release-prod/other.yaml": "image: {tag: v1}\n"})
 	main := s.commit("main", bob, "values", nil, map[string]string{valuesPath: "replicas: 3\n"})
-	side := s.commit("side", person, "three", []string{comment}, layerOf("sha-3333333"))
+	side = s.commit("side", person, "three", []string{comment}, layerOf("sha-3333333"))
 	side = s.commit("side", bob, "four", []string{side}, layerOf("sha-4444444"))
 	side = s.commit("side", ci, "elsewhere", []string{side}, map[string]string{"README": "1"})
 	merge = s.commit("main", "Hub <hub@x>", "Merge side", []string{main, side}, mapOf(layerOf("sha-4444444"), "README", "1"))
 	long := s.commit("long", person, "five"+strings.Replace(trailers, "01A", "01B", 1), []string{seed}, layerOf("sha-5555555"))
 	s.commit("main", "Hub <hub@x>", "Merge long", []string{merge, long}, layerOf("sha-5555555"))
-	return s.run(t, h, githost.WebCore), comment, merge
+	return s.run(t, h, githost.WebCore), comment, side, merge
 }
 
 func mapOf(m map[string]string, path, content string) map[string]string {
@@ -128,8 +122,8 @@ const (
 
 func TestHistory(t *testing.T) {
 	h := newHost(t)
-	seed := release.Revision(git(t, h, "rev-parse", "main"))
-	marks, comment, merge := story(t, h)
+	seed := tip(t, h)
+	marks, comment, side, merge := story(t, h)
 	for i, row := range []struct {
 		name  string
 		since release.Revision
@@ -140,10 +134,10 @@ func TestHistory(t *testing.T) {
 		{"since the first", seed, 0, fifth + fourth + third + second + now + "true"},
 		{"since the comment", marks[comment], 0, fifth + fourth + third + now + "true"},
 		{"since the merge", marks[merge], 0, fifth + now + "true"},
-		{"since now", release.Revision(git(t, h, "rev-parse", "main")), 0, now + "true"},
+		{"since now", tip(t, h), 0, now + "true"},
 		{"the newest two", "", 2, fifth + fourth + now + "false"},
 		{"just as many as there are", marks[comment], 3, fifth + fourth + third + now + "true"},
-		{"since a commit that was merged", release.Revision(git(t, h, "rev-parse", "side")), 0, fifth + fourth + third + second + first + now + "false"},
+		{"since a commit that was merged", marks[side], 0, fifth + fourth + third + second + first + now + "false"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			fresh := open(t, h)
@@ -160,7 +154,7 @@ func TestHistory(t *testing.T) {
 	}
 	all := historyOf(t, open(t, h), "synestra-io", "", 0)
 	last, values := all.Edits[0], all.Edits[2]
-	if string(last.Revision) != git(t, h, "rev-parse", "main") || last.Revision != all.Tip || last.Trailers["Operation-Id"] != "01B" || last.At.Unix() != 1_800_000_010 {
+	if last.Revision != tip(t, h) || last.Revision != all.Tip || last.Trailers["Operation-Id"] != "01B" || last.At.Unix() != 1_800_000_010 {
 		t.Errorf("the merge is told as %+v", last)
 	}
 	if values.Before.Values == values.After.Values || values.Trailers != nil || values.After.Repository != "registry.synestra.io/web/synestra-io" {
@@ -180,7 +174,7 @@ func TestHistoryWithWeakFilters(t *testing.T) {
 	} {
 		t.Run(row.key, func(t *testing.T) {
 			h := newHost(t)
-			marks, comment, _ := story(t, h)
+			marks, comment, _, _ := story(t, h)
 			if err := h.Configure(t.Context(), githost.WebCore, row.key, row.value); err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +193,7 @@ func TestHistoryWithWeakFilters(t *testing.T) {
 func TestHistoryAsTheBranchMoves(t *testing.T) {
 	h := newHost(t)
 	r := open(t, h)
-	seed := release.Revision(git(t, h, "rev-parse", "main"))
+	seed := tip(t, h)
 	if got := say(historyOf(t, r, "synestra-io", "", 0)); got != first+"now sha-1111111, whole true" {
 		t.Errorf("at first: %s", got)
 	}
@@ -279,13 +273,13 @@ func TestHistoryIsWhatGitSays(t *testing.T) {
 		if seed%2 == 1 {
 			r.page = 7
 		}
-		line := strings.Fields(git(t, h, "log", "--first-parent", "--format=%H", "main"))
+		line, changed := changes(t, h)
+		tags := git(t, h, "grep", "tag", "main", "--", "deploy/env/release-prod")
 		for _, app := range []string{"a", "b", "c"} {
-			changed := strings.Fields(git(t, h, "log", "--first-parent", "-m", "--format=%H", "main", "--", file3(app), "deploy/env/prod/"+app+".yaml"))
 			for _, at := range []int{len(line) - 1, rnd.IntN(len(line)), 0} {
 				got := historyOf(t, r, release.App(app), release.Revision(line[at]), 0)
-				want := slices.DeleteFunc(slices.Clone(changed), func(c string) bool { return slices.Index(line, c) >= at })
-				if !got.Whole || !slices.Equal(editsOf(t, got), want) || string(got.Now.Tag) != tagAt(h, t, "main", app) {
+				want := slices.DeleteFunc(slices.Clone(changed[app]), func(c string) bool { return slices.Index(line, c) >= at })
+				if !got.Whole || !slices.Equal(editsOf(t, got), want) || string(got.Now.Tag) != tagAt(tags, app) {
 					t.Errorf("seed %d, %s since %.7s: got %s\nof %v, want %v", seed, app, line[at], say(got), editsOf(t, got), want)
 				}
 			}
@@ -340,12 +334,29 @@ func editsOf(t *testing.T, h release.History) []string {
 	return found
 }
 
-func tagAt(h *githost.Host, t *testing.T, commit, app string) string {
-	out, err := h.Git(t.Context(), githost.WebCore, "show", commit+":"+file3(app))
-	if err != nil {
-		return ""
+// changes are the commits of the branch, the newest first, and of each app those
+// that change its layer or its values, as git log has them.
+func changes(t *testing.T, h *githost.Host) (line []string, of map[string][]string) {
+	t.Helper()
+	of = map[string][]string{}
+	for word := range strings.FieldsSeq(git(t, h, "log", "--first-parent", "-m", "--name-only", "--format=%H", "main")) {
+		folder, name := path.Split(word)
+		switch app := strings.TrimSuffix(name, ".yaml"); {
+		case name == "README":
+		case folder == "":
+			line = append(line, word)
+		case !slices.Contains(of[app], line[len(line)-1]):
+			of[app] = append(of[app], line[len(line)-1])
+		}
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(out, "image: {tag: "), "}")
+	return line, of
+}
+
+// tagAt is an app's tag among the layers that git grep has printed, "" if it has none.
+func tagAt(printed, app string) string {
+	_, tag, _ := strings.Cut(printed, "main:"+file3(app)+":image: {tag: ")
+	tag, _, _ = strings.Cut(tag, "}")
+	return tag
 }
 
 // TestHistoryOfAMonorepoTakesFewRequests: 200 apps, 400 commits.
@@ -353,7 +364,7 @@ func TestHistoryOfAMonorepoTakesFewRequests(t *testing.T) {
 	h := newHost(t)
 	var s script
 	monorepo(&s, 200, 400)
-	s.run(t, h, githost.WebCore)
+	marks := s.run(t, h, githost.WebCore)
 	r := open(t, h)
 	if _, _, err := r.Contents(t.Context(), "prod"); err != nil {
 		t.Fatal(err)
@@ -375,7 +386,7 @@ func TestHistoryOfAMonorepoTakesFewRequests(t *testing.T) {
 	})
 	cost("all of another app", 1, 2_000, func() { historyOf(t, r, "app-8", "", 0) })
 	cost("the same again", 0, 0, func() { historyOf(t, r, "app-8", "", 0) })
-	since := release.Revision(git(t, h, "rev-parse", "main~100"))
+	since := marks[":301"] // the last is 401
 	fresh := open(t, h)
 	cost("the last hundred, at the start", 4, 150_000, func() { historyOf(t, fresh, "app-7", since, 0) })
 	commitAs(t, h, ci, map[string][]byte{file3("app-7"): []byte("image: {tag: new}\n")})

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/synestra/promoter/internal/release"
@@ -25,20 +30,52 @@ var runbook = release.Environments{
 	Prod: release.Environment{Name: "prod", Layer: "deploy/env/release-prod/{app}.yaml", Values: "deploy/env/prod/{app}.yaml"},
 }
 
+// seeded is the folder of a Git host with a web-core of synestra-io alone, which
+// is made once: a copy of it starts no process.
+var seeded = sync.OnceValues(func() (fs.FS, error) {
+	dir, err := os.MkdirTemp("", "seeded")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	h, err := githost.Start(dir, secret)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	if _, err := h.Seed(context.Background(), githost.App{Name: "synestra-io", Dev: "sha-2222222", Prod: "sha-1111111"}); err != nil {
+		return nil, err
+	}
+	files := fstest.MapFS{}
+	return files, fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(dir, path))
+		files[path] = &fstest.MapFile{Data: content}
+		return err
+	})
+})
+
 // newHost starts a Git host with a seeded web-core, of synestra-io alone if no
 // apps are given. The test runs beside others: it mostly waits for git.
 func newHost(t *testing.T, apps ...githost.App) *githost.Host {
 	t.Helper()
 	t.Parallel()
-	h, err := githost.Start(t.TempDir(), secret)
+	dir := t.TempDir()
+	h, err := githost.Start(dir, secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	if apps == nil {
-		apps = []githost.App{{Name: "synestra-io", Dev: "sha-2222222", Prod: "sha-1111111"}}
+	if apps != nil {
+		_, err = h.Seed(t.Context(), apps...)
+	} else if files, failed := seeded(); failed != nil {
+		err = failed
+	} else {
+		err = os.CopyFS(dir, files)
 	}
-	if _, err := h.Seed(t.Context(), apps...); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -102,6 +139,16 @@ func git(t *testing.T, h *githost.Host, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// tip is the newest commit of web-core's branch.
+func tip(t *testing.T, h *githost.Host) release.Revision {
+	t.Helper()
+	hash, err := h.Tip(githost.WebCore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release.Revision(hash)
 }
 
 // commitAs commits to web-core beside the bot.

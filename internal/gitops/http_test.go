@@ -271,7 +271,7 @@ func TestRunKeepsTheTipFresh(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan release.Revision, 100)
 	var want atomic.Value
-	want.Store(release.Revision(git(t, h, "rev-parse", "main")))
+	want.Store(tip(t, h))
 	h.Intercept(func(q githost.Request) githost.Fault {
 		if q.Kind == githost.LsRefs && revision(r.state().tip) == want.Load() {
 			select {

@@ -2,6 +2,7 @@ package gitops
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func TestLayers(t *testing.T) {
 	h := newHost(t)
 	r := open(t, h)
 	l := read(t, r, "synestra-io")
-	if string(l.Revision) != git(t, h, "rev-parse", "main") || l.App != "synestra-io" {
+	if l.Revision != tip(t, h) || l.App != "synestra-io" {
 		t.Errorf("read %s at %s", l.App, l.Revision)
 	}
 	p := l.Prod
@@ -110,11 +111,10 @@ func TestLayersOfOddFiles(t *testing.T) {
 	const path = "deploy/env/release-prod/odd.yaml"
 	special := func(mode, hash string) func() {
 		return func() {
-			git(t, h, "read-tree", "main")
-			git(t, h, "update-index", "--add", "--cacheinfo", mode+","+hash+","+path)
-			tree := git(t, h, "write-tree")
-			commit := git(t, h, "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "odd", "-p", "main", tree)
-			git(t, h, "update-ref", "refs/heads/main", commit)
+			var s script
+			s.commit("main", person, "odd", []string{string(tip(t, h))}, nil)
+			fmt.Fprintf(&s, "M %s %s %s\n", mode, hash, path)
+			s.run(t, h, githost.WebCore)
 		}
 	}
 	for _, row := range []struct {
@@ -122,7 +122,7 @@ func TestLayersOfOddFiles(t *testing.T) {
 		make func()
 	}{
 		{"symbolic link", special("120000", git(t, h, "rev-parse", "main:"+prodPath))},
-		{"submodule", special("160000", git(t, h, "rev-parse", "main"))},
+		{"submodule", special("160000", string(tip(t, h)))},
 		{"folder", func() { commitAs(t, h, person, map[string][]byte{path: nil, path + "/x": []byte("1")}) }},
 	} {
 		row.make()
@@ -149,7 +149,7 @@ func TestApps(t *testing.T) {
 	want := []release.Presence{{App: "a", Dev: true, Prod: true}, {App: "b", Dev: true, Prod: true}, {App: "only-dev", Dev: true}, {App: "only-prod", Prod: true}}
 	for range 2 {
 		got, rev, err := r.Apps(t.Context())
-		if err != nil || !slices.Equal(got, want) || string(rev) != git(t, h, "rev-parse", "main") {
+		if err != nil || !slices.Equal(got, want) || rev != tip(t, h) {
 			t.Errorf("got %v at %s, %v, want %v", got, rev, err, want)
 		}
 	}

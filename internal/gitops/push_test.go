@@ -26,7 +26,7 @@ func TestApplyInSyncIsOneRequest(t *testing.T) {
 	if len(counts) != 1 || counts[githost.Push].Requests != 1 {
 		t.Errorf("took %v, want one push and nothing else", counts)
 	}
-	if tip := git(t, h, "rev-parse", "main"); tip != string(got) {
+	if tip := tip(t, h); tip != got {
 		t.Errorf("said %s, the branch is at %s", got, tip)
 	}
 	oneLine(t, h, string(got))
@@ -111,9 +111,10 @@ func TestApplyTwentyAtOnce(t *testing.T) {
 	}
 	h := newHost(t, apps...)
 	r := open(t, h)
+	base := read(t, r, "app-0").Revision
 	var changes []release.Change
 	for _, a := range apps {
-		changes = append(changes, promotion(read(t, r, release.App(a.Name)), "01"+a.Name))
+		changes = append(changes, change(file3(a.Name), "sha-1111111", "sha-2222222", base, "01"+a.Name))
 	}
 	var started, all sync.WaitGroup
 	started.Add(n)

@@ -137,11 +137,8 @@ func TestNewestFirstWhereClocksDiffer(t *testing.T) {
 		s.commit("main", ci, "one", nil, nil)
 		s.commit("main", ci, "from the future", nil, nil) // of 2027
 	})
-	hash, err := h.Git(t.Context(), site, "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "after it", "-p", "main", "main^{tree}")
+	hash, err := h.Commit(t.Context(), site, "a <a@b>", "after it", nil)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Git(t.Context(), site, "update-ref", "refs/heads/main", hash); err != nil {
 		t.Fatal(err)
 	}
 	got, _, err := s.Between(t.Context(), id(":1"), hash)

@@ -82,7 +82,7 @@ func rollout(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdi
 	case done && c.leftover != "":
 		return verdict{stage: StageStillHot, note: leftover(c.leftover)}, Wants{}
 	case well && c.settled:
-		return verdict{stage: StageHealthy, note: healthyNote(s, c)}, Wants{}
+		return verdict{stage: StageHealthy, note: healthyNote(op, s, c)}, Wants{}
 	case done:
 		return verdict{stage: StageHealthy, note: "Argo CD says so; the pods could not be counted"}, Wants{}
 	}
@@ -224,11 +224,11 @@ func outOfSync(s Snapshot) string {
 }
 
 // healthyNote says what healthy does not mean.
-func healthyNote(s Snapshot, c cluster) string {
+func healthyNote(op Operation, s Snapshot, c cluster) string {
 	switch {
 	case all(c.workloads, func(w Workload) bool { return w.Desired == 0 }):
 		return "it is scaled to zero, so no pod runs it"
-	case s.Sync != "Synced":
+	case s.Sync != "Synced" && !op.Apart:
 		return joinNotes("other resources are OutOfSync", outOfSync(s))
 	}
 	return ""

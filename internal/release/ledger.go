@@ -36,7 +36,7 @@ type Ledger struct {
 	Content   Content           // what Git says at the cursor
 	Deployed  Deployed          // the last sync that was taken in
 	Told      Told              // what people were last told, or what there was when the bot first looked
-	Open      []Update          // updates on their way, and failed ones that may recover; oldest first
+	Open      []Update          // updates on their way, and failed ones that may recover: those that Argo CD has synced, then those that it has not, each oldest first
 	Rollouts  map[string]string // of each workload, the number of its rollout when last all was well
 	Suspect   *Suspect          // it runs what Argo CD did not deploy, nil if it does not
 	Astray    *Astray           // it runs what Git does not say, nil if it does not
@@ -63,6 +63,7 @@ type Told struct {
 	Revision Revision
 	How      How
 	At       time.Time
+	Failed   bool
 }
 
 // Update is one change of what an app runs in an environment, from when it is
@@ -76,12 +77,14 @@ type Update struct {
 	By         string   // who asked Argo CD for it
 	Rollback   bool     // to a release that the environment ran before
 	Regression bool     // Argo CD went back by itself
+	Synced     bool     // Argo CD has deployed it, be it live or not
 	Opened     time.Time
 	Late       bool // it may have been out before the bot saw it, so how long it took is not known
 	Baseline   Baseline
 	Progress   Progress
 	Outcome    Stage     // the stage that was told last, "" if none was
 	FailedAt   time.Time // when a failure was first told
+	From       Told      // what people knew before that
 	Skipped    []Skipped // updates that it replaced before they were seen live
 }
 
@@ -127,11 +130,16 @@ type Record struct {
 	Lift    App      // whose hold is to be lifted, "" for none
 }
 
-// Adopt begins a ledger with what there is. Nobody is told of that.
+// Adopt begins a ledger with what there is. Nobody is told of that, but of what
+// waits to be deployed people will be.
 func Adopt(app App, env Environment, s Snapshot, tip Revision, now Content, deployed Deployed, at time.Time) Ledger {
+	told := Told{Content: now, Revision: tip, How: HowCommit, At: at}
+	if tag := deployed.Content.Tag; tag != "" && tag != now.Tag {
+		told.Content, told.Revision = deployed.Content, deployed.Revision
+	}
 	return Ledger{
 		App: app, Environment: env.Name, Application: s.Name, UID: s.UID,
-		Cursor: tip, Content: now, Deployed: deployed, Told: Told{Content: now, Revision: tip, How: HowCommit, At: at},
+		Cursor: tip, Content: now, Deployed: deployed, Told: told,
 	}
 }
 
@@ -152,8 +160,15 @@ func (l Ledger) baseline() Baseline {
 	return Baseline{UID: l.UID, HistoryID: l.Deployed.HistoryID, StartedAt: l.Deployed.StartedAt}
 }
 
-func (l Ledger) open(u Update) Ledger {
-	l.Open = append(slices.Clone(l.Open), u)
+// Remade is the ledger once the Application was deleted and made anew: its
+// history begins again, and what is on its way is judged by the new one.
+func (l Ledger) Remade(uid string) Ledger {
+	l.UID = uid
+	l.Deployed = Deployed{HistoryID: -1, Revision: l.Deployed.Revision, Content: l.Deployed.Content}
+	l.Open = slices.Clone(l.Open)
+	for i := range l.Open {
+		l.Open[i].Baseline = l.baseline()
+	}
 	return l
 }
 
@@ -163,7 +178,7 @@ func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
 	if h.Tip == l.Cursor {
 		return l
 	}
-	edits := h.Edits
+	edits, again := h.Edits, ""
 	if !h.Whole {
 		// The branch was rewritten, or has gone on too far: what is in the list may
 		// have been taken in before. Only where it ends is certain.
@@ -173,6 +188,7 @@ func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
 			if len(h.Edits) > 0 && h.Edits[0].After.Same(h.Now) {
 				edits = h.Edits[:1]
 			}
+			again = "-" + l.number() // the branch may have come to this commit before
 		}
 	}
 	for _, e := range slices.Backward(edits) {
@@ -180,8 +196,8 @@ func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
 		if e.Before.Same(e.After) || e.After.Tag == "" || l.knows(e.Revision) {
 			continue
 		}
-		l = l.open(Update{
-			ID: l.id(HowCommit, string(e.Revision)), How: HowCommit, To: e.After, Commit: e.Revision, Edit: &e,
+		l.Open = append(slices.Clone(l.Open), Update{
+			ID: l.id(HowCommit, string(e.Revision)+again), How: HowCommit, To: e.After, Commit: e.Revision, Edit: &e,
 			Opened: now, Late: late, Baseline: l.baseline(), Progress: Progress{Stage: StageCommitted, Since: now},
 		})
 	}
@@ -191,7 +207,7 @@ func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
 
 func (l Ledger) knows(commit Revision) bool {
 	return l.Told.How == HowCommit && l.Told.Revision == commit ||
-		slices.ContainsFunc(l.Open, func(u Update) bool { return u.How == HowCommit && u.Commit == commit })
+		slices.ContainsFunc(l.Open, func(u Update) bool { return u.Edit != nil && u.Commit == commit })
 }
 
 // NewSyncs are the syncs that the snapshot shows and the ledger has not taken
@@ -214,7 +230,7 @@ func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 		return found
 	}
 	if n := len(found) - 1; n >= 0 && found[n].Revision == r {
-		found[n].StartedAt, found[n].By = last.StartedAt, last.By
+		found[n].StartedAt = last.StartedAt
 		return found
 	}
 	// One that did not sync everything enters no history (argo-cd#27875).
@@ -222,45 +238,87 @@ func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 }
 
 // TakeSync takes in a sync. It opens an update where the sync deployed
-// something else than people know of and no commit accounts for.
+// something else than people know of, or than was on its way, and no commit
+// accounts for it.
 func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	before := l.Deployed
 	l.Deployed = d
-	for i, u := range l.Open {
-		if u.How == HowCommit && u.To.Same(d.Content) && u.Progress.Stage != StageSuperseded {
-			if d.By != "" {
-				l.Open = slices.Clone(l.Open)
-				l.Open[i].By = d.By
+	l = l.replaced(now, func(u Update) bool { return !u.To.Same(d.Content) })
+	last := l.synced()
+	if i := l.accounts(d, last); i >= 0 {
+		if u := &l.Open[i]; !u.Synced {
+			u.Synced, u.By = true, d.By
+			if u.Progress.Stage == StageSuperseded {
+				u.onlySync(now)
 			}
-			return l
 		}
+		return l
 	}
 	u := Update{
-		To: d.Content, Commit: d.Revision, By: d.By, Regression: d.Older && d.By == "", Opened: now, Late: late,
+		To: d.Content, Commit: d.Revision, By: d.By, Regression: d.Older && d.By == "", Synced: true, Opened: now, Late: late,
 		Baseline: Baseline{UID: l.UID, HistoryID: before.HistoryID, StartedAt: before.StartedAt},
 		Progress: Progress{Stage: StageSyncing, Since: now},
 	}
+	underWay := last >= 0 && l.Open[last].Outcome == "" && !l.Open[last].To.Same(d.Content)
 	switch {
 	case d.Content.Tag == "":
 		return l
-	case !d.Content.Same(l.Told.Content):
+	case !d.Content.Same(l.Told.Content), l.Told.Failed, underWay:
 		u.How = HowSync
 		u.ID = l.id(HowSync, l.UID+"-"+strconv.FormatInt(d.HistoryID, 10)+"-"+d.StartedAt)
-		return l.replaced(u)
 	case d.Charted && len(l.Rollouts) > 0:
 		u.How, u.ID, u.Regression = HowChart, l.id(HowChart, string(d.Revision)), false
-		return l.replaced(u)
+	default:
+		return l
 	}
+	l = l.replaced(now, func(Update) bool { return true })
+	l.Open = slices.Insert(l.Open, l.synced()+1, u)
 	return l
 }
 
-// replaced opens an update that is no commit's. It replaces others of its kind,
-// for Argo CD has one sync at a time.
-func (l Ledger) replaced(u Update) Ledger {
-	l = l.open(u)
-	for i := range len(l.Open) - 1 {
-		if o := &l.Open[i]; o.How != HowCommit && !o.Progress.Stage.Ended() {
-			o.Progress = o.Progress.Enter(StageSuperseded, u.Opened)
+// synced is the index of the update that Argo CD has deployed last, -1 if none
+// of the open ones was.
+func (l Ledger) synced() int {
+	for i, u := range slices.Backward(l.Open) {
+		if u.Synced {
+			return i
+		}
+	}
+	return -1
+}
+
+// accounts is the index of the open update that a sync carries out, -1 if it is
+// none: the last that was synced once more, or a commit that was not synced so
+// far. A sync of what was synced before the last goes back.
+func (l Ledger) accounts(d Deployed, last int) int {
+	found := -1
+	for i, u := range l.Open {
+		switch {
+		case !u.To.Same(d.Content):
+		case i == last && u.Progress.Stage != StageSuperseded:
+			found = i
+		case i > last && u.Commit == d.Revision:
+			return i
+		case i > last:
+			found = i
+		}
+	}
+	return found
+}
+
+// onlySync has a commit that Git has moved on from, and that Argo CD deployed
+// all the same, be judged by that sync.
+func (u *Update) onlySync(now time.Time) {
+	u.How, u.Progress = HowSync, Progress{Stage: StageSyncing, Since: now}
+}
+
+// replaced ends updates that are no commit's, for Argo CD has one sync at a
+// time. What became of a commit is seen by itself.
+func (l Ledger) replaced(now time.Time, which func(Update) bool) Ledger {
+	l.Open = slices.Clone(l.Open)
+	for i := range l.Open {
+		if u := &l.Open[i]; u.How != HowCommit && which(*u) {
+			u.Progress = u.Progress.Enter(StageSuperseded, now)
 		}
 	}
 	return l
@@ -298,15 +356,23 @@ func (l Ledger) Progressed(id string, p Progress, rollouts map[string]string, no
 	}
 	l.Open = slices.Clone(l.Open)
 	u := &l.Open[i]
+	if u.Progress.Stage == StageSuperseded {
+		return l, nil // it was still on its way when that was found
+	}
 	u.Progress = p
 	switch {
+	case p.Stage == StageSuperseded && u.How == HowCommit && i == l.synced():
+		u.onlySync(now)
+		return l, nil
 	case p.Stage == StageHealthy:
 		return l.live(i, rollouts, now)
 	case p.Stage == StageSuperseded && u.Outcome != "":
 		// It was told as failed, and what came after it is told by itself.
 		l.Open = slices.Delete(l.Open, i, i+1)
 		return l, nil
-	case p.Stage == StageSuperseded, !p.Stage.Failed():
+	case p.Stage == StageSuperseded:
+		return l.named(i)
+	case !p.Stage.Failed():
 		return l, nil
 	case u.Outcome == p.Stage, u.Outcome != "" && p.Stage == StageDegraded:
 		return l, nil
@@ -314,69 +380,93 @@ func (l Ledger) Progressed(id string, p Progress, rollouts map[string]string, no
 	return l.failed(i, now)
 }
 
-// live takes in that the update at i is what runs, proven. What was opened
-// before it and is not through can only have been replaced by it.
+// named has the superseded update at i named by the one that replaced it, if
+// that was told as failed already. Otherwise it will be when that is told.
+func (l Ledger) named(i int) (Ledger, *Telling) {
+	next := slices.IndexFunc(l.Open[i+1:], func(u Update) bool { return u.Outcome != "" })
+	if next < 0 {
+		return l, nil
+	}
+	by := l.Open[i+1+next]
+	by.Skipped = append(l.Open[i].skipped(), by.Skipped...)
+	l.Open[i+1+next] = by
+	l.Open = slices.Delete(l.Open, i, i+1)
+	t := &Telling{Update: by, From: by.From, Kind: by.kind(by.From)}
+	t.Update.Progress.Stage = by.Outcome // it may be on its way once more
+	return l, t
+}
+
+// live takes in that the update at i is what runs, proven. What stands before
+// it and is not through can only have been replaced by it.
 func (l Ledger) live(i int, rollouts map[string]string, now time.Time) (Ledger, *Telling) {
-	u := l.Open[i]
+	u, before := l.Open[i], l.Told
+	left := false // what people know of had been left
+	u.Skipped = slices.Clone(u.Skipped)
 	for _, o := range l.Open[:i] {
 		u.Skipped = append(u.Skipped, o.skipped()...)
+		left = left || o.Synced && !o.To.Same(u.To)
 	}
-	l.Open = slices.Clone(l.Open[i+1:])
-	before := l.Told
-	same := u.To.Same(before.Content)
-	switch {
-	case u.Outcome != "": // told as failed before
-	case u.How == HowChart && (len(rollouts) == 0 || maps.Equal(rollouts, l.Rollouts)):
-		same, u.Progress.Memory.Had = true, true
+	// Settings that came into being without any sync had no effect.
+	unchanged := u.To.Same(before.Content) || u.Progress.Memory.Had && !u.Synced && u.To.Tag == before.Content.Tag
+	if u.How == HowChart {
+		unchanged = len(rollouts) == 0 || len(l.Rollouts) == 0 || maps.Equal(rollouts, l.Rollouts)
 	}
-	// What ran before Argo CD looked, and is the same as before, is no update.
-	quiet := u.Outcome == "" && u.Progress.Memory.Had && (same || u.To.Tag == before.Content.Tag)
+	l.Open = slices.DeleteFunc(slices.Clone(l.Open[i+1:]), Update.past)
 	l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now}
 	if len(rollouts) > 0 {
 		l.Rollouts = rollouts
 	}
 	l.Suspect = nil
-	if quiet {
+	t := &Telling{From: before}
+	switch {
+	case u.Outcome != "": // told as failed before
+		t.From, t.Recovered = u.From, max(now.Sub(u.FailedAt), time.Second)
+	case unchanged && !left && !before.Failed:
 		return l, nil
-	}
-	t := &Telling{Update: u, From: before, Kind: u.kind(before)}
-	t.Update.Outcome = StageHealthy
-	if u.Outcome != "" {
-		t.Recovered = max(now.Sub(u.FailedAt), time.Second)
 	}
 	if !u.Late {
 		t.Took = now.Sub(u.Opened)
 	}
+	u.Outcome = StageHealthy
+	t.Update, t.Kind = u, u.kind(t.From)
 	return l, t
 }
 
 // failed takes in that the update at i has failed, which may not be its end.
 func (l Ledger) failed(i int, now time.Time) (Ledger, *Telling) {
-	u := &l.Open[i]
-	before := l.Told
+	u := l.Open[i]
 	if u.Outcome == "" {
-		u.FailedAt = now
-		l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now}
+		u.FailedAt, u.From = now, l.Told
+		l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now, Failed: true}
+		u.Skipped = slices.Clone(u.Skipped)
 		var kept []Update
 		for _, o := range l.Open[:i] {
-			if o.Progress.Stage == StageSuperseded {
+			if u.Synced || o.Progress.Stage == StageSuperseded {
 				u.Skipped = append(u.Skipped, o.skipped()...)
-			} else {
+			} else if !o.past() {
 				kept = append(kept, o)
 			}
 		}
-		l.Open = append(kept, l.Open[i:]...)
-		u = &l.Open[len(kept)]
+		l.Open, i = append(kept, l.Open[i:]...), len(kept)
 	}
 	u.Outcome = u.Progress.Stage
-	return l, &Telling{Update: *u, From: before, Kind: u.kind(before)}
+	l.Open[i] = u
+	return l, &Telling{Update: u, From: u.From, Kind: u.kind(u.From)}
 }
 
+// past says that people know of the failure and no sync was seen. Once they
+// have been told of another update, its recovery would be another one again.
+func (u Update) past() bool { return u.Outcome != "" && !u.Synced }
+
 // skipped names an update in the notice of the one that replaced it, after
-// those that it replaced itself. One that was told as failed is known already.
+// those that it replaced itself. One that was told as failed is known already,
+// and so are those.
 func (u Update) skipped() []Skipped {
 	list := slices.Clone(u.Skipped)
-	if u.Outcome != "" || u.How == HowChart {
+	switch {
+	case u.Outcome != "":
+		return nil
+	case u.How == HowChart:
 		return list
 	}
 	s := Skipped{Tag: u.To.Tag, Commit: u.Commit, Note: u.fate()}
@@ -395,10 +485,10 @@ func (u Update) fate() string {
 	switch {
 	case u.Late:
 		return "it came and went while the bot was away"
-	case u.Progress.Memory.Applied:
-		return "it was replaced before all of it was live"
+	case u.Synced:
+		return "it was replaced before all of it was seen live"
 	}
-	return "it was replaced before Argo CD deployed it"
+	return "it was replaced before it was seen to be deployed"
 }
 
 // kind is what the update is to people who know of before.
@@ -410,7 +500,7 @@ func (u Update) kind(before Told) NoticeKind {
 		return NoticeChart
 	case u.Rollback:
 		return NoticeRollback
-	case u.To.Tag == before.Content.Tag && u.How == HowCommit:
+	case u.To.Tag == before.Content.Tag && u.Edit != nil:
 		return NoticeSettings
 	}
 	return NoticeRelease
@@ -419,8 +509,11 @@ func (u Update) kind(before Told) NoticeKind {
 // IsRollback says that the update goes back to a tag that the environment had
 // before. The history is all that is known of it.
 func (u Update) IsRollback(all History) bool {
-	if u.How == HowChart || u.Edit != nil && u.Edit.Before.Tag == u.Edit.After.Tag {
+	switch {
+	case u.How == HowChart, u.Edit != nil && u.Edit.Before.Tag == u.Edit.After.Tag:
 		return false
+	case u.Edit == nil && u.To.Tag == all.Now.Tag:
+		return false // the newest that Git says
 	}
 	if i := slices.IndexFunc(all.Edits, func(e Edit) bool { return e.Revision == u.Commit }); i >= 0 && u.Edit != nil {
 		all = History{Now: u.To, Edits: all.Edits[i:], Whole: all.Whole} // as it was by then
@@ -429,10 +522,11 @@ func (u Update) IsRollback(all History) bool {
 	return back && known
 }
 
-// Drop forgets an update that can no longer get better, or that was watched for
-// long enough.
+// Drop forgets an update that has ended and can no longer get better, or that
+// was watched for long enough. One that was superseded is still to be named.
 func (l Ledger) Drop(id string) Ledger {
-	if i, found := l.update(id); found {
+	i, found := l.update(id)
+	if found && l.Open[i].Progress.Stage.Ended() && l.Open[i].Progress.Stage != StageSuperseded {
 		l.Open = slices.Delete(slices.Clone(l.Open), i, i+1)
 	}
 	return l

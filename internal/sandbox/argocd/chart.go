@@ -39,8 +39,8 @@ type values struct {
 	} `yaml:"envFrom"`
 }
 
-// chartPath is where the chart lies in the repository. Its templates are not
-// read: render stands in for them.
+// chartPath is where the chart lies in the repository. Its values are read; its
+// templates are not, render stands in for them.
 const chartPath = "deploy/charts/web-app"
 
 func (s AppSpec) valuesPath() string { return "deploy/env/" + s.Environment + "/" + s.App + ".yaml" }
@@ -51,8 +51,15 @@ func (s AppSpec) layerPath() string {
 
 // render reads the Application's values files at a commit and renders them.
 func (r *repository) render(ctx context.Context, spec AppSpec, revision string) (manifests, error) {
-	v := values{Replicas: spec.Replicas, Deadline: 60}
+	v := values{Deadline: 60}
 	v.Image.Repository = "registry.synestra.io/web/app"
+	// A chart without values of its own is none that helm would refuse.
+	if content, err := r.file(ctx, revision, chartPath+"/values.yaml"); err == nil {
+		if err := yaml.Unmarshal(content, &v); err != nil {
+			return manifests{}, fmt.Errorf("failed to parse %s/values.yaml: %w", chartPath, err)
+		}
+	}
+	v.Replicas = spec.Replicas
 	for _, path := range []string{spec.valuesPath(), spec.layerPath()} {
 		content, err := r.file(ctx, revision, path)
 		if err != nil {

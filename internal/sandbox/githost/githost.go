@@ -67,18 +67,25 @@ type Host struct {
 	once   sync.Once
 	work   sync.WaitGroup
 
-	mu     sync.Mutex
-	token  string
-	v0     bool // hide protocol v2
-	fault  func(Request) Fault
-	counts map[Kind]Count
+	mu      sync.Mutex
+	token   string
+	v0      bool // hide protocol v2
+	fault   func(Request) Fault
+	answers *answers // nil unless they are remembered
+	counts  map[Kind]Count
 }
+
+// programs is the folder of git's own programs, asked for once.
+var programs = sync.OnceValues(func() (string, error) {
+	core, err := exec.Command("git", "--exec-path").Output()
+	return strings.TrimSpace(string(core)), err
+})
 
 // Start serves the repositories below dir on a free port of loopback. Reading
 // is open to everyone; pushing needs the token as the password of basic
 // authentication. A wrong token may do neither.
 func Start(dir, token string) (*Host, error) {
-	core, err := exec.Command("git", "--exec-path").Output()
+	core, err := programs()
 	if err != nil {
 		return nil, fmt.Errorf("finding git (is it installed?): %w", err)
 	}
@@ -93,7 +100,7 @@ func Start(dir, token string) (*Host, error) {
 		dir: dir, token: token, addr: listener.Addr().String(),
 		closed: make(chan struct{}), counts: map[Kind]Count{},
 		cgi: cgi.Handler{
-			Path:   filepath.Join(strings.TrimSpace(string(core)), "git-http-backend"),
+			Path:   filepath.Join(core, "git-http-backend"),
 			Dir:    dir,
 			Env:    append(environment(), "GIT_PROJECT_ROOT="+dir, "GIT_HTTP_EXPORT_ALL=1"),
 			Stderr: io.Discard,
@@ -192,6 +199,10 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.git(&counter{}, r, body, user)
 		panic(http.ErrAbortHandler)
 	default:
+		if known, ok := h.recall(req, r, user); ok {
+			known.give(out)
+			return
+		}
 		h.git(out, r, body, user)
 	}
 }

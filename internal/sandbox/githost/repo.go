@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -27,12 +28,15 @@ func environment() []string {
 }
 
 // served is the configuration of each repository: partial fetches as the large
-// hosts serve them, pushing, nothing that works on in the background, and
-// commits kept as the pack they come in, which saves a process each.
+// hosts serve them, pushing, nothing that works on in the background, commits
+// kept as the pack they come in, and none of the files that fsck checks by a
+// process each.
 const served = `[core]
 	repositoryformatversion = 0
 	bare = true
 	fsync = none
+	commitGraph = false
+	multiPackIndex = false
 [uploadpack]
 	allowFilter = true
 	allowAnySHA1InWant = true
@@ -85,6 +89,23 @@ func (h *Host) Git(ctx context.Context, repo string, args ...string) (string, er
 	return strings.TrimSuffix(out, "\n"), err
 }
 
+// Tip is the hash of the branch's newest commit, "" before the first. Git keeps
+// it in a file of its own (gitrepository-layout) as long as nobody packs refs.
+func (h *Host) Tip(repo string) (string, error) {
+	hash, err := os.ReadFile(filepath.Join(h.dir, repo, "refs", "heads", Branch))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return strings.TrimSpace(string(hash)), nil
+}
+
+// Import runs git fast-import (its stream format, with raw dates) on the
+// repository and returns what the stream asks it to print, such as the hashes
+// of marks. Branches may be rewritten.
+func (h *Host) Import(ctx context.Context, repo string, stream []byte) (string, error) {
+	return h.fastImport(ctx, repo, stream, "--force")
+}
+
 // Commit commits files (by path; nil content removes one) to the branch as
 // somebody else would, such as CI or a person: author is "Name <address>".
 // Where the branch moves meanwhile, the commit is made again on top. It returns
@@ -92,26 +113,30 @@ func (h *Host) Git(ctx context.Context, repo string, args ...string) (string, er
 func (h *Host) Commit(ctx context.Context, repo, author, message string, files map[string][]byte) (string, error) {
 	var last error
 	for range commitTries {
-		tip, err := h.Git(ctx, repo, "for-each-ref", "--format=%(objectname)", "refs/heads/"+Branch)
+		tip, err := h.Tip(repo)
 		if err != nil {
 			return "", err
 		}
-		in := fastImport(tip, author, message, files, time.Now().UTC())
-		out, err := h.run(ctx, in, "--git-dir", filepath.Join(h.dir, repo), "fast-import", "--quiet", "--date-format=raw")
+		out, err := h.fastImport(ctx, repo, commitStream(tip, author, message, files, time.Now().UTC()))
 		if err == nil {
 			return strings.TrimSpace(out), nil
 		}
 		last = err
-		if now, err := h.Git(ctx, repo, "for-each-ref", "--format=%(objectname)", "refs/heads/"+Branch); err != nil || now == tip {
+		if now, err := h.Tip(repo); err != nil || now == tip {
 			break
 		}
 	}
 	return "", last
 }
 
-// fastImport is one commit in the language of git fast-import, which answers
+func (h *Host) fastImport(ctx context.Context, repo string, stream []byte, more ...string) (string, error) {
+	args := append([]string{"--git-dir", filepath.Join(h.dir, repo), "fast-import", "--quiet", "--date-format=raw"}, more...)
+	return h.run(ctx, stream, args...)
+}
+
+// commitStream is one commit in the language of git fast-import, which answers
 // with the commit's hash. It changes no work tree.
-func fastImport(tip, author, message string, files map[string][]byte, at time.Time) []byte {
+func commitStream(tip, author, message string, files map[string][]byte, at time.Time) []byte {
 	var b bytes.Buffer
 	stamp := fmt.Sprintf("%s %d +0000", author, at.Unix())
 	fmt.Fprintf(&b, "commit refs/heads/%s\nmark :1\nauthor %s\ncommitter %s\ndata %d\n%s\n", Branch, stamp, stamp, len(message), message)
