@@ -4,13 +4,14 @@
 # make e2e     the bot against a real Kubernetes control plane and a real Argo CD 2.14
 # make e2e-3.6 the same with Argo CD 3.6
 # make e2e-rival  the bot and Argo CD's own notifications tell of the same updates, side by side
+# make histories  10,000 random histories against the stand-ins, for the night; SEED=n runs them anew
 # make golden  rewrites the golden cards; review the diff as text
 # make fuzz    every fuzz target, a minute each
 
 GO   ?= go
 TOOL  = $(GO) tool -modfile=tools.mod
 
-.PHONY: test check lint vuln race e2e e2e-3.6 e2e-rival golden fuzz
+.PHONY: test check lint vuln race e2e e2e-3.6 e2e-rival histories golden fuzz
 
 # Most tests wait for something, so more of them than there are cores run at once.
 # Vet is lint's work. Three test binaries have Argo CD's libraries in them and
@@ -47,6 +48,10 @@ e2e-3.6:
 
 e2e-rival:
 	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -timeout 30m -run '^TestSideBySide$$' .
+
+SEED ?= $(shell date +%s)
+histories:
+	$(GO) test -vet=off -count=1 -v -parallel 2 -timeout 24h ./cmd/bot -run '^TestHistories$$' -histories 10000 -seed $(SEED)
 
 golden:
 	$(GO) test ./internal/slackui/... -update

@@ -92,7 +92,6 @@ func TestDevFollows(t *testing.T) {
 			t.Errorf("%d operations of %s, not %d:\n%s", len(got), app, n, strings.Join(got, ""))
 		}
 	}
-	t.Log(s.draw())
 }
 
 // The other modes: never does nothing and says nothing, always asks nobody.
@@ -150,4 +149,3 @@ func TestNoPingPong(t *testing.T) {
 		return err == nil && found && l.Waits != nil
 	})
 }
-

@@ -17,8 +17,8 @@ import (
 // hurried has automation wait less, and keep its notices apart.
 func hurried(c *config) {
 	c.times = automation.Times{
-		Lease: time.Second, Renew: 200 * time.Millisecond, Take: 50 * time.Millisecond,
-		Retry: 200 * time.Millisecond, Odd: 200 * time.Millisecond, Soak: 100 * time.Millisecond, Recover: 200 * time.Millisecond,
+		Lease: 2 * time.Second, Renew: 500 * time.Millisecond, Take: 50 * time.Millisecond,
+		Retry: 200 * time.Millisecond, Odd: 500 * time.Millisecond, Soak: 100 * time.Millisecond, Recover: 200 * time.Millisecond,
 		Promote: 500 * time.Millisecond, Align: time.Second, AlignSoon: 100 * time.Millisecond,
 		Gather: time.Nanosecond, GatherSummary: 2 * time.Minute, Post: 500 * time.Millisecond, Due: 100 * time.Millisecond, Away: 24 * time.Hour,
 	}

@@ -68,7 +68,6 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		t.Logf("COUNTS %s %v", t.Name(), s.git.Counts())
 		if err := s.world.close(); err != nil {
 			t.Error(err)
 		}

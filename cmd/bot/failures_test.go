@@ -11,15 +11,41 @@ import (
 	"github.com/synestra/promoter/internal/sandbox/slack"
 )
 
+// promote starts the bot and asks it for synestra-io in prod.
+func (s *stage) promote() {
+	s.t.Helper()
+	s.start()
+	s.command(ana, releases, "/promote", "synestra-io")
+}
+
+// midRollout is a stage on which the promoted pods take that many steps to be
+// ready, and none is yet.
+func midRollout(t *testing.T, ready int) *stage {
+	t.Helper()
+	t.Parallel()
+	s := newStage(t, nil)
+	s.argo.Behave("sha-2", argocd.Behaviour{Ready: ready})
+	s.promote()
+	s.shows("0 of 4 pods ready")
+	return s
+}
+
+// onFirstPush has f decide on the first push, and says whether there was one.
+func (s *stage) onFirstPush(f func() githost.Fault) *atomic.Bool {
+	var pushed atomic.Bool
+	s.git.Intercept(func(r githost.Request) githost.Fault {
+		if r.Kind == githost.Push && pushed.CompareAndSwap(false, true) {
+			return f()
+		}
+		return githost.Fault{}
+	})
+	return &pushed
+}
+
 // The bot is stopped in mid-rollout; the next one ends the operation on the
 // same message.
 func TestRestartInMidRollout(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, nil)
-	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 100})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
-	s.shows("0 of 4 pods ready")
+	s := midRollout(t, 100)
 	s.stop()
 	s.start()
 	s.shows("is on `sha-2` in prod")
@@ -33,12 +59,8 @@ func TestRestartInMidRollout(t *testing.T) {
 func TestLostPushReply(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
-	var lost atomic.Bool
-	s.git.Intercept(func(r githost.Request) githost.Fault {
-		return githost.Fault{LoseReply: r.Kind == githost.Push && lost.CompareAndSwap(false, true)}
-	})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
+	lost := s.onFirstPush(func() githost.Fault { return githost.Fault{LoseReply: true} })
+	s.promote()
 	s.shows("is on `sha-2` in prod")
 	if !lost.Load() || len(s.commits()) != 1 {
 		t.Errorf("lost %v, commits %q", lost.Load(), s.commits())
@@ -49,15 +71,11 @@ func TestLostPushReply(t *testing.T) {
 func TestRivalCommit(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
-	var raced atomic.Bool
-	s.git.Intercept(func(r githost.Request) githost.Fault {
-		if r.Kind == githost.Push && raced.CompareAndSwap(false, true) {
-			s.commit("shop: sha-6", map[string][]byte{"deploy/env/release-dev/shop.yaml": githost.ReleaseLayer("shop", "sha-6")})
-		}
+	s.onFirstPush(func() githost.Fault {
+		s.commit("shop: sha-6", map[string][]byte{"deploy/env/release-dev/shop.yaml": githost.ReleaseLayer("shop", "sha-6")})
 		return githost.Fault{}
 	})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
+	s.promote()
 	s.shows("is on `sha-2` in prod")
 	got := s.commits()
 	if len(got) != 2 || got[0] != "release(prod): synestra-io sha-1 → sha-2" || got[1] != "shop: sha-6" {
@@ -69,15 +87,11 @@ func TestRivalCommit(t *testing.T) {
 func TestRivalOfTheSameTag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
-	var raced atomic.Bool
-	s.git.Intercept(func(r githost.Request) githost.Fault {
-		if r.Kind == githost.Push && raced.CompareAndSwap(false, true) {
-			s.commit("hotfix", map[string][]byte{"deploy/env/release-prod/synestra-io.yaml": githost.ReleaseLayer("synestra-io", "sha-9")})
-		}
+	s.onFirstPush(func() githost.Fault {
+		s.commit("hotfix", map[string][]byte{"deploy/env/release-prod/synestra-io.yaml": githost.ReleaseLayer("synestra-io", "sha-9")})
 		return githost.Fault{}
 	})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
+	s.promote()
 	s.shows("sha-9")
 	s.told()
 	if got := s.commits(); len(got) != 1 || got[0] != "hotfix" {
@@ -96,8 +110,7 @@ func TestPushRefused(t *testing.T) {
 	if err := s.git.Hook(githost.WebCore, "pre-receive", "#!/bin/sh\necho 'main is protected by policy 7' >&2\nexit 1\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
+	s.promote()
 	s.shows("main is protected by policy 7")
 	s.told()
 	if pushes := s.git.Counts()[githost.Push].Requests; pushes != 1 || len(s.commits()) != 0 {
@@ -107,12 +120,7 @@ func TestPushRefused(t *testing.T) {
 
 // Argo CD's server goes away in mid-rollout and comes back.
 func TestArgoCDRestarts(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, nil)
-	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 100})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
-	s.shows("0 of 4 pods ready")
+	s := midRollout(t, 100)
 	s.argo.Stop()
 	s.shows("Argo CD cannot be asked at the moment")
 	if err := s.argo.Restart(); err != nil {
@@ -174,12 +182,7 @@ func TestRedelivery(t *testing.T) {
 
 // A commit that touches another app is no rollout of this one.
 func TestCommitOfAnotherApp(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, nil)
-	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 60})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
-	s.shows("0 of 4 pods ready")
+	s := midRollout(t, 60)
 	s.commit("shop: sha-6", map[string][]byte{"deploy/env/release-dev/shop.yaml": githost.ReleaseLayer("shop", "sha-6")})
 	m := s.shows("is on `sha-2` in prod")
 	if len(s.public(releases)) != 1 || strings.Contains(s.slack.Render(m), "superseded") {
@@ -190,12 +193,7 @@ func TestCommitOfAnotherApp(t *testing.T) {
 // Somebody changes the tag again before the rollout is over: the operation says
 // that it was superseded, never that it is healthy.
 func TestSuperseded(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, nil)
-	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 400})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
-	s.shows("0 of 4 pods ready")
+	s := midRollout(t, 400)
 	s.commit("hotfix", map[string][]byte{"deploy/env/release-prod/synestra-io.yaml": githost.ReleaseLayer("synestra-io", "sha-9")})
 	s.shows("changed the tag again")
 	s.told()

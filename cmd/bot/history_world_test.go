@@ -138,8 +138,6 @@ func (w *historyWorld) run() {
 	go func() { lives.Wait(); close(lived) }()
 	w.trouble(ctx, lived)
 	<-lived
-	fmt.Println("git", w.git.Counts())
-	fmt.Println(w.git.Misses())
 	close(failures)
 	for f := range failures {
 		w.t.Error(f)

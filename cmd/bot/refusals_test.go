@@ -161,12 +161,7 @@ func TestForce(t *testing.T) {
 // One request that takes longer than a person waits is refused while it runs,
 // with a link to its message.
 func TestAlreadyInProgress(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, nil)
-	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 400})
-	s.start()
-	s.command(ana, releases, "/promote", "synestra-io")
-	s.shows("0 of 4 pods ready")
+	s := midRollout(t, 400)
 	answer := s.ask(ana, "/promote", "synestra-io")
 	drawn := s.slack.Render(answer)
 	if !strings.Contains(drawn, "is being changed by Ana Lima") {

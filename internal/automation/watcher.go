@@ -86,6 +86,7 @@ func (w *watcher) run(ctx context.Context) {
 			moved = true
 		case <-timer.C:
 		case p := <-w.progress:
+			w.catchUp(ctx, p)
 			w.progressed(ctx, p)
 		case x := <-w.found:
 			w.extend(ctx, x)
@@ -254,6 +255,16 @@ func (w *watcher) takeLive(ctx context.Context, l release.Ledger) (release.Ledge
 	}
 	asked, stop := context.WithTimeout(ctx, 10*time.Second)
 	defer stop()
+	// The cluster's word is of now. A snapshot from before the watch was lost may
+	// lack the sync that brought what runs.
+	now, err := w.Applications.Application(asked, l.Application)
+	if err != nil {
+		return l, nil, fmt.Errorf("reading the Application: %w", err)
+	}
+	if now.UID != w.snapshot.UID || now.ResourceVersion > w.snapshot.ResourceVersion {
+		w.snapshot = now
+		return w.takeIn(ctx, true)
+	}
 	live, err := w.Applications.Live(asked, l.Application)
 	if err != nil {
 		return l, nil, fmt.Errorf("asking the cluster: %w", err)
@@ -346,6 +357,29 @@ func (w *watcher) letGo(id string) {
 	if f := w.following[id]; f != nil {
 		f.stop()
 		delete(w.following, id)
+	}
+}
+
+// catchUp takes in the syncs that what is about to be told was concluded from.
+// Whoever follows the rollout may have seen more than this watcher has, and an
+// older sync that is taken in after the telling would look like a new one.
+func (w *watcher) catchUp(ctx context.Context, p progress) {
+	if p.p.Stage != release.StageHealthy && !p.p.Stage.Failed() {
+		return
+	}
+	asked, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	now, err := w.Applications.Application(asked, w.env.ApplicationName(w.app))
+	if err == nil && w.seen && (now.UID != w.snapshot.UID || now.ResourceVersion > w.snapshot.ResourceVersion) {
+		w.snapshot = now
+		var ledger release.Ledger
+		var more []release.Telling
+		if ledger, more, err = w.takeIn(ctx, false); err == nil {
+			err = w.save(ctx, ledger, more...)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		w.log.WarnContext(ctx, "taking in what an update came from", "update", p.update, "err", err)
 	}
 }
 

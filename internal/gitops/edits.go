@@ -12,7 +12,8 @@ import (
 )
 
 // History is how an app's layer and values in the environment came to say what
-// they say at the branch's tip, which it asks the host for: the steps along the
+// they say at the branch's tip as it was last seen (it is asked for only where it
+// never was, so that a reading of every app asks once): the steps along the
 // first parents, newest first, that changed it, down to since and without it; ""
 // stands for the beginning. Most bounds the edits, 0 for none.
 //
@@ -44,7 +45,7 @@ func (r *Repo) historyOf(ctx context.Context, env release.Environment, app relea
 			return release.History{}, err
 		}
 	}
-	tip, err := r.sync(ctx)
+	tip, err := r.lastTip(ctx)
 	if err != nil {
 		return release.History{}, err
 	}

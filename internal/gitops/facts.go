@@ -73,6 +73,11 @@ func (r *Repo) relation(ctx context.Context, ours, rev plumbing.Hash) (release.R
 	if ours == rev {
 		return release.RelationSame, nil
 	}
+	if t := r.traced.Load(); t != nil {
+		if found, ok := t.relation(ours, rev); ok {
+			return found, nil
+		}
+	}
 	if !r.history().has(rev) {
 		// Argo CD may have seen the branch before us. One fetch then brings its
 		// files too; if this fails, what follows says so.

@@ -65,6 +65,9 @@ func layerOf(tag string) map[string]string {
 
 func historyOf(t *testing.T, r *Repo, app release.App, since release.Revision, most int) release.History {
 	t.Helper()
+	if _, err := r.sync(t.Context()); err != nil { // where the branch is now
+		t.Fatal(err)
+	}
 	got, err := r.History(t.Context(), app, "prod", since, most)
 	if err != nil {
 		t.Fatal(err)

@@ -16,15 +16,15 @@ import (
 const maxHosts = 5
 
 // Hosts are the DNS names at which the app is to be seen: those that its
-// environment values name for its ingress at the branch's tip, which it asks the
-// host for. At most 5, in the order of the file; none where the file cannot be
+// environment values name for its ingress, at the branch's tip as it was last
+// seen. At most 5, in the order of the file; none where the file cannot be
 // read as YAML, or the ingress is switched off.
 func (r *Repo) Hosts(ctx context.Context, app release.App, environment string) ([]string, error) {
 	env, err := r.named(environment)
 	if err != nil {
 		return nil, err
 	}
-	tip, err := r.sync(ctx)
+	tip, err := r.lastTip(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the hosts of %s: %w", app, err)
 	}

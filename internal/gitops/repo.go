@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -58,7 +59,8 @@ type Repo struct {
 	learning gate
 
 	tracing gate
-	trail   trail // guarded by tracing
+	trail   trail                 // guarded by tracing
+	traced  atomic.Pointer[trail] // the same for those who only read; nil before there is one
 
 	mu        sync.Mutex
 	known     known

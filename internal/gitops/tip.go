@@ -107,6 +107,14 @@ func (r *Repo) Follow() (tips <-chan release.Revision, stop func()) {
 	}
 }
 
+// lastTip is where the branch was last seen; it asks only if it never was.
+func (r *Repo) lastTip(ctx context.Context) (plumbing.Hash, error) {
+	if tip := r.state().tip; !tip.IsZero() {
+		return tip, nil
+	}
+	return r.sync(ctx)
+}
+
 // sync asks where the branch is now and brings what is new there.
 func (r *Repo) sync(ctx context.Context) (plumbing.Hash, error) {
 	asked := r.state()

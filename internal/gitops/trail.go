@@ -145,5 +145,37 @@ func (r *Repo) extend(ctx context.Context, tip plumbing.Hash, olds []plumbing.Ha
 		maps.Copy(steps, r.trail.steps)
 	}
 	r.trail = trail{tip, steps}
+	r.traced.Store(&trail{tip, steps})
 	return nil
+}
+
+// relation is where rev stands towards ours, as far as the trail leads from one
+// to the other. That it does not is no proof of anything.
+func (t trail) relation(ours, rev plumbing.Hash) (release.Relation, bool) {
+	switch {
+	case t.leads(rev, ours):
+		return release.RelationNewer, true
+	case t.leads(ours, rev):
+		return release.RelationOlder, true
+	}
+	return release.RelationUnknown, false
+}
+
+// leads says that a commit can be reached from another one that is newer.
+func (t trail) leads(from, to plumbing.Hash) bool {
+	seen := map[plumbing.Hash]bool{from: true}
+	for open := []plumbing.Hash{from}; len(open) > 0; {
+		at := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, p := range t.steps[at].parents {
+			if p == to {
+				return true
+			}
+			if !seen[p] {
+				seen[p] = true
+				open = append(open, p)
+			}
+		}
+	}
+	return false
 }

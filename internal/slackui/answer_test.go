@@ -16,16 +16,12 @@ var question = release.Answer{Text: "There is a live session on `web-okteto`.", 
 }}
 
 func TestClickBecomesARequestAndItsAnswerReplacesTheQuestion(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{answer: question}
-	b.handle = asked.handle
+	b.asked = calls{answer: question}
 	b.run()
 	b.promote(anasDirect, "x")
 	b.until("the question is asked", func() bool { return len(b.whispered(anasDirect)) == 1 })
-	asked.mu.Lock()
-	asked.answer = release.Answer{Text: "Cancelled. Nothing was changed."}
-	asked.mu.Unlock()
+	b.asked.answers(release.Answer{Text: "Cancelled. Nothing was changed."})
 	if _, err := b.Click(b.ctx(), ana, b.whispered(anasDirect)[0].MessageRef, "click/1/reset-dev.cancel"); err != nil {
 		t.Fatal(err)
 	}
@@ -33,23 +29,19 @@ func TestClickBecomesARequestAndItsAnswerReplacesTheQuestion(t *testing.T) {
 		all := b.whispered(anasDirect)
 		return len(all) == 1 && shows(all[0], "Cancelled.") && !shows(all[0], "Reset anyway")
 	})
-	r := asked.requests()[1]
+	r := b.asked.requests()[1]
 	if r.Command != "reset-dev" || r.Click != "cancel" || r.Subject != "q1" || r.By.ID != ana || !r.Channel.Direct || r.Channel.ID != anasDirect || r.Text != "" {
 		t.Errorf("request of the click: %+v", r)
 	}
 }
 
 func TestEmptyAnswerToAClickTakesTheQuestionAway(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{answer: question}
-	b.handle = asked.handle
+	b.asked = calls{answer: question}
 	b.run()
 	b.promote(team, "x")
 	b.until("the question is asked", func() bool { return len(b.whispered(team)) == 1 })
-	asked.mu.Lock()
-	asked.answer = release.Answer{}
-	asked.mu.Unlock()
+	b.asked.answers(release.Answer{})
 	if _, err := b.Click(b.ctx(), ana, b.whispered(team)[0].MessageRef, "click/0/reset-dev.confirm"); err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +49,9 @@ func TestEmptyAnswerToAClickTakesTheQuestionAway(t *testing.T) {
 }
 
 func TestEmptyAnswerToACommandSaysNothing(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.run()
+	b := running(t)
 	b.promote(team, "x")
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	b.done(1)
 	if n := b.Calls(sandbox.ResponseURL) + b.Calls("chat.postEphemeral") + b.Calls("chat.postMessage"); n != 0 {
 		t.Errorf("%d messages about nothing", n)
 	}
@@ -69,10 +59,8 @@ func TestEmptyAnswerToACommandSaysNothing(t *testing.T) {
 
 // A click on a message that everybody sees must not replace that message.
 func TestClickOnACommonMessageKeepsIt(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{answer: release.Answer{Text: "Noted."}}
-	b.handle = asked.handle
+	b.asked = calls{answer: release.Answer{Text: "Noted."}}
 	b.run()
 	place, err := b.ui.post(t.Context(), spot{channel: team}, b.ui.cards.Answer(question, ""), nil)
 	if err != nil {
@@ -106,14 +94,10 @@ func TestWaysOfAnswering(t *testing.T) {
 		{name: "blocks not taken", channel: team, age: time.Hour, faults: map[string]sandbox.Fault{"chat.postEphemeral": {Error: "invalid_blocks"}}, ephemeral: 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			var asked calls
-			b.handle = asked.handle
-			b.run()
+			b := running(t)
 			b.promote(row.channel, "x")
-			b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
-			r := asked.requests()[0]
+			b.done(1)
+			r := b.asked.requests()[0]
 			r.At = r.At.Add(-row.age)
 			for method, fault := range row.faults {
 				b.FailNext(method, 1, fault)
@@ -161,18 +145,12 @@ func TestResponded(t *testing.T) {
 }
 
 func TestAnswerLinksAMessage(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	asked := calls{}
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	place, err := b.ui.Open(t.Context(), operation(team))
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked.mu.Lock()
-	asked.answer = release.Answer{Text: "It goes on there.", Link: place}
-	asked.mu.Unlock()
+	b.asked.answers(release.Answer{Text: "It goes on there.", Link: place})
 	b.promote(team, "x")
 	b.until("it is answered", func() bool { return len(b.whispered(team)) == 1 })
 	address, err := b.ui.Permalink(t.Context(), place)
@@ -183,9 +161,9 @@ func TestAnswerLinksAMessage(t *testing.T) {
 		t.Errorf("%q does not link %q", m.Text, address)
 	}
 	// A message that is gone is no reason not to answer.
-	asked.mu.Lock()
-	asked.answer.Link.TS = "1.000000"
-	asked.mu.Unlock()
+	b.asked.mu.Lock()
+	b.asked.answer.Link.TS = "1.000000"
+	b.asked.mu.Unlock()
 	b.promote(team, "x")
 	b.until("it is answered", func() bool { return len(b.whispered(team)) == 2 })
 }
@@ -193,23 +171,17 @@ func TestAnswerLinksAMessage(t *testing.T) {
 // What people type reaches the handler as it is, and what comes back of it is
 // taken by Slack and does no harm.
 func TestBadInput(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	inputs := []string{
 		"", "   ", "unknown", "Synestra-IO", "one two", `"quoted"`, "`ticks`", "../x", "a/b", "--all", "-rf", "a\x01b\x7f", strings.Repeat("x", 5000),
 		"🚀", "<!channel>", "<@U0ANA>", "<https://evil.example|synestra-io>", "'; DROP TABLE operations; --", "$(reboot) | cat && :", "\u202egnp", ":rocket:",
 		"&lt;!here&gt;", "*bold* _it_ ~no~", "{app}",
 	}
 	for i, text := range inputs {
-		asked.mu.Lock()
-		asked.answer = release.Answer{Refusal: release.Refuse(release.CodeBadName, "Type a name.", "`%s` is not an app's name.", text)}
-		asked.mu.Unlock()
+		b.asked.answers(release.Answer{Refusal: release.Refuse(release.CodeBadName, "Type a name.", "`%s` is not an app's name.", text)})
 		b.promote(team, text)
-		b.until("it is done", func() bool { return b.inbox.count("done") == i+1 })
-		requests := asked.requests()
+		b.done(i + 1)
+		requests := b.asked.requests()
 		if got := requests[len(requests)-1].Text; got != text {
 			t.Errorf("typed %q, got %q", text, got)
 		}
@@ -231,11 +203,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestPlaceOfARequest(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	for i, row := range []struct {
 		channel        string
 		direct, shared bool
@@ -248,8 +216,8 @@ func TestPlaceOfARequest(t *testing.T) {
 		{outside, false, false}, // the bot cannot see it; Slack will refuse the message
 	} {
 		b.promote(row.channel, "x")
-		b.until("it is worked on", func() bool { return asked.count() == i+1 })
-		if got, want := asked.requests()[i].Channel, (release.Channel{ID: row.channel, Direct: row.direct, Shared: row.shared}); got != want {
+		b.until("it is worked on", func() bool { return b.asked.count() == i+1 })
+		if got, want := b.asked.requests()[i].Channel, (release.Channel{ID: row.channel, Direct: row.direct, Shared: row.shared}); got != want {
 			t.Errorf("channel %+v, want %+v", got, want)
 		}
 	}
@@ -258,7 +226,6 @@ func TestPlaceOfARequest(t *testing.T) {
 // Whether a channel is shared with strangers is not taken to be false because
 // it cannot be read.
 func TestUnreadableChannelIsTakenToBeShared(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{Scopes: sandbox.DefaultScopes()})
 	b.MissingScope("conversations.info", "channels:read")
 	u := b.ready()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -36,13 +37,33 @@ type bench struct {
 	inbox  *memory
 	log    *logbook
 	cfg    Config
+	asked  calls // the handler, if no other is set
 	handle Handler
+	where  moves // what Config.Moved was told
 	times  times
 }
 
-// newBench starts Slack; adjust what must differ, then call ready or run.
+// running is a bench whose UI runs, with nothing that differs.
+func running(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, sandbox.Options{})
+	b.run()
+	return b
+}
+
+// readied is a bench with a UI that does not run.
+func readied(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, sandbox.Options{})
+	b.ready()
+	return b
+}
+
+// newBench starts Slack; adjust what must differ, then call ready or run. The
+// test runs beside others: it mostly waits for Slack.
 func newBench(t *testing.T, o sandbox.Options) *bench {
 	t.Helper()
+	t.Parallel()
 	if o.PingEvery == 0 {
 		o.PingEvery = 100 * time.Millisecond
 	}
@@ -72,14 +93,15 @@ func newBench(t *testing.T, o sandbox.Options) *bench {
 	quick := usualTimes()
 	quick.call, quick.tell, quick.ping = 2*time.Second, 3*time.Second, 5*time.Second
 	quick.settle, quick.pause, quick.check = 10*time.Millisecond, 10*time.Millisecond, 50*time.Millisecond
-	return &bench{
+	b := &bench{
 		Server: server, t: t, inbox: newMemory(), log: book, times: quick,
 		cfg: Config{
 			APIURL: server.APIURL(), BotToken: "xoxb-sandbox", AppToken: "xapp-sandbox", Channel: deploys, Groups: true,
 			EditGap: 20 * time.Millisecond, Log: slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		},
-		handle: func(context.Context, release.Request) (release.Answer, error) { return release.Answer{}, nil },
 	}
+	b.handle, b.cfg.Moved = b.asked.handle, b.where.moved
+	return b
 }
 
 // ready makes the UI without running it.
@@ -133,6 +155,36 @@ func (b *bench) until(what string, cond func() bool) {
 		case <-ctx.Done():
 			b.t.Fatalf("waited in vain until %s\n%s", what, b.log)
 		}
+	}
+}
+
+// done waits until so many requests are done.
+func (b *bench) done(n int) {
+	b.t.Helper()
+	b.until(fmt.Sprint(n, " requests are done"), func() bool { return b.inbox.count("done") == n })
+}
+
+// worked fails unless so many requests were worked on.
+func (b *bench) worked(n int) {
+	b.t.Helper()
+	if got := b.asked.count(); got != n {
+		b.t.Errorf("%d requests were worked on, want %d", got, n)
+	}
+}
+
+// fail has the next calls of a method fail, one after the other.
+func (b *bench) fail(method string, faults []sandbox.Fault) {
+	for _, f := range faults {
+		b.FailNext(method, 1, f)
+	}
+}
+
+// refused fails unless the error is a refusal of that code and advice.
+func (b *bench) refused(err error, code release.Code, do string) {
+	b.t.Helper()
+	no, refused := errors.AsType[*release.Refusal](err)
+	if !refused || no.Code != code || !strings.Contains(no.Do, do) {
+		b.t.Errorf("%v, want a refusal %s with %q", err, code, do)
 	}
 }
 
@@ -337,6 +389,13 @@ func (c *calls) handle(ctx context.Context, r release.Request) (release.Answer, 
 		}
 	}
 	return answer, err
+}
+
+// answers changes what is answered from now on.
+func (c *calls) answers(a release.Answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = a
 }
 
 func (c *calls) requests() []release.Request {

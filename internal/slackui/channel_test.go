@@ -35,7 +35,6 @@ func TestCheckChannel(t *testing.T) {
 		{"info not allowed, unknown", "C0NOWHERE", without("channels:read"), true, false, "Check the channel's id"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{Scopes: row.scopes})
 			b.AddChannel(sandbox.Channel{ID: secret, Name: "ours", Private: true, BotIsMember: true})
 			b.AddChannel(sandbox.Channel{ID: public, Name: "public"})
@@ -59,7 +58,6 @@ func TestCheckChannel(t *testing.T) {
 }
 
 func TestCheckChannelWhereSlackDoesNotAnswer(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	b.FailNext("conversations.info", 9, sandbox.Fault{Status: 503})

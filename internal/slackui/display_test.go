@@ -52,7 +52,6 @@ func (b *bench) settled(op release.Operation) {
 }
 
 func TestOneMessageIsEditedToTheEnd(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{StrictLimits: true})
 	b.ready()
 	op := b.opened(operation(team))
@@ -81,9 +80,7 @@ func TestOneMessageIsEditedToTheEnd(t *testing.T) {
 }
 
 func TestUnchangedStateIsNotSent(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	op.Progress.Seq++
 	b.settled(op)
@@ -99,9 +96,7 @@ func TestUnchangedStateIsNotSent(t *testing.T) {
 }
 
 func TestOlderStateIsDropped(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	committed := at(op, release.StageCommitted)
 	healthy := at(committed, release.StageHealthy)
@@ -126,7 +121,6 @@ func TestOlderStateIsDropped(t *testing.T) {
 
 // Many states in a short time become few edits, of which the last has the last state.
 func TestEditsAreThinnedOut(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.cfg.EditGap = 300 * time.Millisecond
 	b.ready()
@@ -152,7 +146,6 @@ func TestEditsAreThinnedOut(t *testing.T) {
 }
 
 func TestDefaultGapBetweenEdits(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.cfg.EditGap = 0
 	if gap := b.ready().cfg.EditGap; gap != 2*time.Second {
@@ -175,14 +168,11 @@ func TestEndIsShownWhateverFails(t *testing.T) {
 		{"blocks not taken", []sandbox.Fault{{Error: "invalid_blocks"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			b.times.call = 300 * time.Millisecond
 			b.ready()
 			op := b.opened(operation(team))
-			for _, f := range row.faults {
-				b.FailNext("chat.update", 1, f)
-			}
+			b.fail("chat.update", row.faults)
 			op = at(op, release.StageHealthy)
 			b.ui.Show(op)
 			b.settled(op)
@@ -195,7 +185,6 @@ func TestEndIsShownWhateverFails(t *testing.T) {
 
 // Slack's limit holds for all messages together. Ends get through all the same.
 func TestManyOperationsUnderSlacksLimits(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{StrictLimits: true})
 	u := b.ready()
 	ops := make([]release.Operation, editBurst+4)
@@ -230,9 +219,7 @@ func TestManyOperationsUnderSlacksLimits(t *testing.T) {
 }
 
 func TestSlacksPauseIsKept(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	b.FailNext("chat.update", 1, sandbox.Fault{Error: "ratelimited", RetryAfter: 2 * time.Second})
 	began := time.Now()
@@ -243,11 +230,7 @@ func TestSlacksPauseIsKept(t *testing.T) {
 }
 
 func TestDeletedMessageIsPostedAnew(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var where moves
-	b.cfg.Moved = where.moved
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	if err := b.Delete(sandbox.MessageRef{Channel: op.Message.Channel, TS: op.Message.TS}); err != nil {
 		t.Fatal(err)
@@ -255,7 +238,7 @@ func TestDeletedMessageIsPostedAnew(t *testing.T) {
 	op = at(op, release.StageCommitted)
 	b.settled(op)
 	m := b.look(team)
-	if got := where.last(); got.TS != m.TS || got.TS == op.Message.TS || !shows(m, "committed") {
+	if got := b.where.last(); got.TS != m.TS || got.TS == op.Message.TS || !shows(m, "committed") {
 		t.Errorf("Moved was told %v; the message is at %s and shows %s", got, m.TS, m.Text)
 	}
 	op = at(op, release.StageHealthy) // the caller has not heard of the move yet
@@ -269,9 +252,7 @@ func TestMessageThatCannotBeEdited(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"cant_update_message", "edit_window_closed"} {
 		t.Run(code, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			op := b.opened(operation(team))
 			b.FailNext("chat.update", 100, sandbox.Fault{Error: code})
 			for _, s := range []release.Stage{release.StageCommitted, release.StageSyncing, release.StageRollingOut} {
@@ -302,26 +283,18 @@ func TestMessageThatCannotBeEdited(t *testing.T) {
 }
 
 func TestChannelArchivedUnderWay(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var where moves
-	b.cfg.Moved = where.moved
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	b.FailNext("chat.update", 1, sandbox.Fault{Error: "is_archived"})
 	op = at(op, release.StageHealthy)
 	b.settled(op)
-	if m := b.look(deploys); !shows(m, "healthy") || where.last().Channel != deploys {
-		t.Errorf("%s shows %s; Moved was told %v", deploys, m.Text, where.last())
+	if m := b.look(deploys); !shows(m, "healthy") || b.where.last().Channel != deploys {
+		t.Errorf("%s shows %s; Moved was told %v", deploys, m.Text, b.where.last())
 	}
 }
 
 func TestMessageThatCouldNotBeOpenedIsPostedLater(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var where moves
-	b.cfg.Moved = where.moved
-	b.ready()
+	b := readied(t)
 	b.FailNext("chat.postMessage", postAttempts, sandbox.Fault{Status: 503})
 	op := operation(team)
 	_, err := b.ui.Open(b.ctx(), op)
@@ -330,19 +303,16 @@ func TestMessageThatCouldNotBeOpenedIsPostedLater(t *testing.T) {
 	}
 	op = at(op, release.StageCommitted)
 	b.settled(op)
-	if m := b.look(team); where.last().TS != m.TS || !shows(m, "committed") {
-		t.Errorf("Moved was told %v; the message is at %s", where.last(), m.TS)
+	if m := b.look(team); b.where.last().TS != m.TS || !shows(m, "committed") {
+		t.Errorf("Moved was told %v; the message is at %s", b.where.last(), m.TS)
 	}
 }
 
 // Open may give up while Slack is still at it. The message is not looked for
 // before it must have appeared, so there is one.
 func TestMessageThatAppearsAfterItWasGivenUp(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.times.call = 600 * time.Millisecond
-	var where moves
-	b.cfg.Moved = where.moved
 	b.ready()
 	b.FailNext("chat.postMessage", 1, sandbox.Fault{Delay: 400 * time.Millisecond, DropReply: true})
 	op := operation(team)
@@ -352,17 +322,13 @@ func TestMessageThatAppearsAfterItWasGivenUp(t *testing.T) {
 		t.Fatalf("Open of a post that takes longer: %v", err)
 	}
 	b.settled(at(op, release.StageCommitted))
-	if m := b.look(team); where.last().TS != m.TS || !shows(m, "committed") || b.Calls("chat.postMessage") != 1 {
-		t.Errorf("Moved was told %v; the message is at %s and shows %s", where.last(), m.TS, m.Text)
+	if m := b.look(team); b.where.last().TS != m.TS || !shows(m, "committed") || b.Calls("chat.postMessage") != 1 {
+		t.Errorf("Moved was told %v; the message is at %s and shows %s", b.where.last(), m.TS, m.Text)
 	}
 }
 
 func TestRestartFindsTheMessage(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var where moves
-	b.cfg.Moved = where.moved
-	b.ready()
+	b := readied(t)
 	op := operation(team)
 	if _, found, err := b.ui.Find(b.ctx(), op); err != nil || found {
 		t.Fatalf("found before it was posted: %v, %v", found, err)
@@ -387,13 +353,12 @@ func TestRestartFindsTheMessage(t *testing.T) {
 		t.Errorf("another operation's message is %v, %v", got, err)
 	}
 	b.settled(at(op, release.StageHealthy)) // without the place
-	if m, _ := b.Message(sandbox.MessageRef{Channel: place.Channel, TS: place.TS}); !shows(m, "healthy") || where.last() != place {
-		t.Errorf("it shows %s; Moved was told %v", m.Text, where.last())
+	if m, _ := b.Message(sandbox.MessageRef{Channel: place.Channel, TS: place.TS}); !shows(m, "healthy") || b.where.last() != place {
+		t.Errorf("it shows %s; Moved was told %v", m.Text, b.where.last())
 	}
 }
 
 func TestFlush(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.cfg.EditGap = 200 * time.Millisecond
 	b.ready()
@@ -412,9 +377,7 @@ func TestFlush(t *testing.T) {
 }
 
 func TestFlushThatRunsOutOfTime(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	op := at(b.opened(operation(team)), release.StageHealthy)
 	b.FailNext("chat.update", 1000, sandbox.Fault{Status: 500})
 	b.ui.Show(op)

@@ -14,10 +14,8 @@ import (
 )
 
 func TestCommandIsStoredThenAcknowledgedThenWorkedOn(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle, b.times.accept = asked.handle, patience
+	b.times.accept = patience
 	b.inbox.hold, b.inbox.entered = make(chan struct{}), make(chan string, 1)
 	b.run()
 	acked := make(chan sandbox.Ack, 1)
@@ -34,15 +32,15 @@ func TestCommandIsStoredThenAcknowledgedThenWorkedOn(t *testing.T) {
 		t.Fatal("acknowledged before it was stored")
 	default:
 	}
-	if asked.count() != 0 {
+	if b.asked.count() != 0 {
 		t.Fatal("worked on before it was stored")
 	}
 	close(b.inbox.hold)
 	if ack := <-acked; payloadOf(t, ack.Payload) != nil {
 		t.Errorf("the acknowledgement says %s", ack.Payload)
 	}
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
-	r := asked.requests()[0]
+	b.done(1)
+	r := b.asked.requests()[0]
 	want := release.Request{
 		Delivery: key, Command: "promote", Text: "  synestra-io --force ", By: release.Person{ID: ana, Name: "ana"},
 		Channel: release.Channel{ID: team}, Reply: r.Reply, At: r.At,
@@ -66,11 +64,7 @@ func TestRedeliveryIsWorkedOnOnce(t *testing.T) {
 		{"in the same envelope", func(b *bench, e sandbox.Envelope) (sandbox.Ack, error) { return b.Deliver(b.ctx(), e) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			var asked calls
-			b.handle = asked.handle
-			b.run()
+			b := running(t)
 			first := b.promote(team, "synestra-io")
 			for range 4 { // on either socket
 				ack, err := row.again(b, first.Envelope)
@@ -82,23 +76,18 @@ func TestRedeliveryIsWorkedOnOnce(t *testing.T) {
 				}
 			}
 			b.promote(team, "another") // which comes after all of those
-			b.until("both are done", func() bool { return b.inbox.count("done") == 2 })
-			if n := asked.count(); n != 2 {
-				t.Errorf("%d requests were worked on, want 2", n)
-			}
+			b.done(2)
+			b.worked(2)
 		})
 	}
 }
 
 // Of several processes that share a store, or after a restart, the store knows.
 func TestRedeliveryKnownToTheStoreIsNotWorkedOn(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
 	stop := b.run()
 	first := b.promote(team, "synestra-io")
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	b.done(1)
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,18 +97,12 @@ func TestRedeliveryKnownToTheStoreIsNotWorkedOn(t *testing.T) {
 		t.Fatalf("the redelivery is answered with %s, %v", ack.Payload, err)
 	}
 	b.promote(team, "another")
-	b.until("both are done", func() bool { return b.inbox.count("done") == 2 })
-	if n := asked.count(); n != 2 {
-		t.Errorf("%d requests were worked on, want 2", n)
-	}
+	b.done(2)
+	b.worked(2)
 }
 
 func TestRetryThatIsTheOnlyDeliveryIsWorkedOn(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	payload, err := json.Marshal(map[string]string{
 		"command": "/promote", "text": "x", "user_id": ana, "channel_id": team, "trigger_id": "1.2.3", "channel_name": "team",
 	})
@@ -129,15 +112,11 @@ func TestRetryThatIsTheOnlyDeliveryIsWorkedOn(t *testing.T) {
 	if _, err := b.Deliver(b.ctx(), sandbox.Envelope{Type: "slash_commands", RetryAttempt: 2, RetryReason: "timeout", Payload: payload}); err != nil {
 		t.Fatal(err)
 	}
-	b.until("it is worked on", func() bool { return asked.count() == 1 })
+	b.until("it is worked on", func() bool { return b.asked.count() == 1 })
 }
 
 func TestConcurrentDeliveriesOfOneRequest(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	first := b.promote(team, "synestra-io")
 	other := first.Envelope
 	other.Payload = json.RawMessage(strings.Replace(string(other.Payload), `"trigger_id":"`, `"trigger_id":"other`, 1))
@@ -153,10 +132,8 @@ func TestConcurrentDeliveriesOfOneRequest(t *testing.T) {
 		})
 	}
 	all.Wait()
-	b.until("both are done", func() bool { return b.inbox.count("done") == 2 })
-	if n := asked.count(); n != 2 {
-		t.Errorf("%d requests were worked on, want 2", n)
-	}
+	b.done(2)
+	b.worked(2)
 }
 
 // notAccepted fails unless the acknowledgement tells the person to try again.
@@ -176,10 +153,8 @@ func TestAcceptDeadlineIsHalfASecond(t *testing.T) {
 }
 
 func TestSlowStoreIsNotAccepted(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle, b.times.accept = asked.handle, 50*time.Millisecond
+	b.times.accept = 50 * time.Millisecond
 	b.inbox.hold = make(chan struct{})
 	b.run()
 	ack := b.promote(team, "synestra-io")
@@ -198,8 +173,8 @@ func TestSlowStoreIsNotAccepted(t *testing.T) {
 	}
 	b.notAccepted(again)
 	b.promote(team, "another")
-	b.until("the other is done", func() bool { return b.inbox.count("done") == 1 })
-	if got := asked.requests(); len(got) != 1 || got[0].Text != "another" {
+	b.done(1)
+	if got := b.asked.requests(); len(got) != 1 || got[0].Text != "another" {
 		t.Errorf("worked on: %+v", got)
 	}
 	if n := len(b.whispered(team)); n < 1 {
@@ -208,10 +183,7 @@ func TestSlowStoreIsNotAccepted(t *testing.T) {
 }
 
 func TestFailingStoreIsNotAccepted(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
 	b.inbox.err = errors.New("disk full")
 	b.run()
 	ack := b.promote(team, "synestra-io")
@@ -223,42 +195,37 @@ func TestFailingStoreIsNotAccepted(t *testing.T) {
 	} else {
 		b.notAccepted(again)
 	}
-	if asked.count() != 0 {
+	if b.asked.count() != 0 {
 		t.Error("worked on what was not accepted")
 	}
 }
 
 func TestFullPoolIsNotAccepted(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{hold: make(chan struct{})}
-	b.handle, b.cfg.Workers = asked.handle, 1
+	b.asked = calls{hold: make(chan struct{})}
+	b.cfg.Workers = 1
 	b.run()
 	b.promote(team, "first")
-	b.until("it is worked on", func() bool { return asked.count() == 1 })
+	b.until("it is worked on", func() bool { return b.asked.count() == 1 })
 	second := b.promote(team, "second")
 	b.notAccepted(second)
 	b.until("it is void", func() bool { return b.inbox.count("void") == 1 })
-	close(asked.hold)
-	b.until("the first is done", func() bool { return b.inbox.count("done") == 1 })
+	close(b.asked.hold)
+	b.done(1)
 	if again, err := b.Redeliver(b.ctx(), second.Envelope); err != nil {
 		t.Error(err)
 	} else {
 		b.notAccepted(again)
 	}
 	b.promote(team, "third")
-	b.until("the third is done", func() bool { return b.inbox.count("done") == 2 })
-	if n := asked.count(); n != 2 {
-		t.Errorf("%d requests were worked on, want 2", n)
-	}
+	b.done(2)
+	b.worked(2)
 }
 
 // Slack shows nothing of a click's acknowledgement.
 func TestClickThatIsNotAccepted(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{answer: question}
-	b.handle = asked.handle
+	b.asked = calls{answer: question}
 	b.run()
 	b.promote(team, "x")
 	b.until("the question is asked", func() bool { return len(b.whispered(team)) == 1 })
@@ -274,14 +241,12 @@ func TestClickThatIsNotAccepted(t *testing.T) {
 }
 
 func TestAcceptedRequestsAreWorkedOffAfterARestart(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{hold: make(chan struct{}), answer: release.Answer{Text: "Here you are."}}
-	b.handle = asked.handle
+	b.asked = calls{hold: make(chan struct{}), answer: release.Answer{Text: "Here you are."}}
 	stop := b.run()
 	b.promote(team, "one")
 	b.promote(team, "two")
-	b.until("both are worked on", func() bool { return asked.count() == 2 })
+	b.until("both are worked on", func() bool { return b.asked.count() == 2 })
 	if err := stop(); err != nil { // both are interrupted
 		t.Fatal(err)
 	}
@@ -292,10 +257,10 @@ func TestAcceptedRequestsAreWorkedOffAfterARestart(t *testing.T) {
 		t.Errorf("%d answers of a process that did not finish", n)
 	}
 	var again calls
-	again.answer = asked.answer
+	again.answer = b.asked.answer
 	b.handle, b.cfg.Workers = again.handle, 1
 	b.run()
-	b.until("both are done", func() bool { return b.inbox.count("done") == 2 })
+	b.done(2)
 	b.until("both are answered", func() bool { return len(b.whispered(team)) == 2 })
 	for _, r := range again.requests() {
 		if r.Command != "promote" || r.By.ID != ana || r.Channel.ID != team || (r.Text != "one" && r.Text != "two") {
@@ -306,13 +271,11 @@ func TestAcceptedRequestsAreWorkedOffAfterARestart(t *testing.T) {
 
 // What an earlier process has accepted is not turned away, however the store is.
 func TestRedeliveryOfWhatIsWorkedOffAfterARestart(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{hold: make(chan struct{})}
-	b.handle = asked.handle
+	b.asked = calls{hold: make(chan struct{})}
 	stop := b.run()
 	ack := b.promote(team, "x")
-	b.until("it is worked on", func() bool { return asked.count() == 1 })
+	b.until("it is worked on", func() bool { return b.asked.count() == 1 })
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -322,15 +285,14 @@ func TestRedeliveryOfWhatIsWorkedOffAfterARestart(t *testing.T) {
 	if again, err := b.Redeliver(b.ctx(), ack.Envelope); err != nil || payloadOf(t, again.Payload) != nil {
 		t.Errorf("answered with %s, %v", again.Payload, err)
 	}
-	close(asked.hold)
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
-	if n := asked.count(); n != 2 {
+	close(b.asked.hold)
+	b.done(1)
+	if n := b.asked.count(); n != 2 {
 		t.Errorf("the handler was called %d times, want once in each process", n)
 	}
 }
 
 func TestPanicIsContained(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.handle = func(_ context.Context, r release.Request) (release.Answer, error) {
 		if r.Text == "bad" {
@@ -343,7 +305,7 @@ func TestPanicIsContained(t *testing.T) {
 	b.until("the person is told", func() bool {
 		return len(b.whispered(team)) == 1 && shows(b.whispered(team)[0], "Something broke")
 	})
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	b.done(1)
 	b.promote(team, "good")
 	b.until("the next is answered", func() bool { return len(b.whispered(team)) == 2 })
 	if !strings.Contains(b.log.String(), "at the disco") {
@@ -352,15 +314,13 @@ func TestPanicIsContained(t *testing.T) {
 }
 
 func TestFailedRequestIsToldWithAReference(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{err: errors.New("secret cause"), answer: release.Answer{Text: "Nothing was changed."}}
-	b.handle = asked.handle
+	b.asked = calls{err: errors.New("secret cause"), answer: release.Answer{Text: "Nothing was changed."}}
 	b.run()
 	b.promote(team, "x")
 	b.until("the person is told", func() bool { return len(b.whispered(team)) == 1 })
 	m := b.whispered(team)[0]
-	ref := reference(asked.requests()[0].Delivery)
+	ref := reference(b.asked.requests()[0].Delivery)
 	if !shows(m, ref) || !shows(m, "Nothing was changed.") || shows(m, "secret cause") {
 		t.Errorf("told: %s", m.Text)
 	}
@@ -370,10 +330,8 @@ func TestFailedRequestIsToldWithAReference(t *testing.T) {
 }
 
 func TestRefusalReturnedAsAnError(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{err: release.Refuse(release.CodeUnknownApp, "Did you mean `web`?", "There is no app `%s`.", "wbe")}
-	b.handle = asked.handle
+	b.asked = calls{err: release.Refuse(release.CodeUnknownApp, "Did you mean `web`?", "There is no app `%s`.", "wbe")}
 	b.run()
 	b.promote(team, "wbe")
 	b.until("the person is told", func() bool { return len(b.whispered(team)) == 1 })
@@ -385,11 +343,7 @@ func TestRefusalReturnedAsAnError(t *testing.T) {
 // What an event, an opened link or something unknown wants is an
 // acknowledgement and nothing else.
 func TestOtherDeliveriesAreOnlyAcknowledged(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	for name, e := range map[string]sandbox.Envelope{
 		"event":           {Type: "events_api", Payload: json.RawMessage(`{"type":"event_callback","event_id":"Ev1","event":{"type":"app_home_opened","user":"U0ANA"}}`)},
 		"odd event":       {Type: "events_api", Payload: json.RawMessage(`{"type":"event_callback","event":{"type":"no_such_event","x":1}}`)},
@@ -403,38 +357,30 @@ func TestOtherDeliveriesAreOnlyAcknowledged(t *testing.T) {
 		}
 	}
 	b.promote(team, "x") // the bot is well
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
-	if n := asked.count(); n != 1 {
-		t.Errorf("%d requests were worked on, want 1", n)
-	}
+	b.done(1)
+	b.worked(1)
 }
 
 // A message that the library cannot read, since a field has another type than
 // it expects, is worked on all the same.
 func TestCommandThatTheLibraryCannotRead(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	payload := json.RawMessage(`{"command":"/promote","text":"x","user_id":"U0ANA","channel_id":"C0TEAM","trigger_id":"7","is_enterprise_install":5}`)
 	if _, err := b.Deliver(b.ctx(), sandbox.Envelope{Type: "slash_commands", Payload: payload}); err != nil {
 		t.Fatal(err)
 	}
-	b.until("it is worked on", func() bool { return asked.count() == 1 })
+	b.until("it is worked on", func() bool { return b.asked.count() == 1 })
 }
 
 func TestCredentialsAreNotLogged(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
-	asked := calls{answer: release.Answer{Text: "x"}, err: errors.New("bad luck")}
-	b.handle = asked.handle
+	b.asked = calls{answer: release.Answer{Text: "x"}, err: errors.New("bad luck")}
 	b.run()
 	b.FailNext(sandbox.ResponseURL, 5, sandbox.Fault{DropReply: true})
 	b.FailNext("chat.postEphemeral", 5, sandbox.Fault{Error: "channel_not_found"})
 	b.FailNext("chat.postMessage", 5, sandbox.Fault{Error: "channel_not_found"})
 	ack := b.promote(team, "private words")
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	b.done(1)
 	log := b.log.String()
 	if !strings.Contains(log, "answering a request") {
 		t.Fatalf("nothing went wrong:\n%s", log)

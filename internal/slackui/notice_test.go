@@ -62,14 +62,11 @@ func TestNoticeIsPostedOnce(t *testing.T) {
 		{"blocks not taken", []sandbox.Fault{{Error: "invalid_blocks"}}, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			b.times.call = 300 * time.Millisecond
 			b.times.settle = 200 * time.Millisecond
 			b.ready()
-			for _, f := range row.faults {
-				b.FailNext("chat.postMessage", 1, f)
-			}
+			b.fail("chat.postMessage", row.faults)
 			n := b.told(news(team))
 			m := b.look(team)
 			if m.TS != n.Place.TS || n.Place.Channel != team || !shows(m, "synestra-io") {
@@ -87,7 +84,6 @@ func TestNoticeIsPostedOnce(t *testing.T) {
 
 // What is not in the history yet may still come, until the call's deadline.
 func TestLookForANoticeWaitsForTheDeadline(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.times.call, b.times.settle = 600*time.Millisecond, 10*time.Millisecond
 	b.ready()
@@ -111,7 +107,6 @@ func TestNoticeOfUnknownOutcome(t *testing.T) {
 		{"history down", func(b *bench) { b.FailNext("conversations.history", 9, sandbox.Fault{Status: 503}) }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			b.times.call = 300 * time.Millisecond
 			b.ready()
@@ -135,9 +130,7 @@ func TestNoticeOfUnknownOutcome(t *testing.T) {
 
 // The caller's own deadline may end a post before its outcome is known.
 func TestNoticeWithinADeadline(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	b.FailNext("chat.postMessage", 1, sandbox.Fault{Delay: 200 * time.Millisecond, DropReply: true})
 	ctx, stop := context.WithTimeout(b.ctx(), 100*time.Millisecond)
 	defer stop()
@@ -153,9 +146,7 @@ func TestNoticeWithinADeadline(t *testing.T) {
 }
 
 func TestNoticeThatIsNotThereIsNotFound(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	b.opened(operation(team))
 	other := news(team)
 	other.ID = "01JD7ZK3V7Q8M2X5T6N4R1BXXX"
@@ -174,7 +165,6 @@ func TestNoticeThatIsNotThereIsNotFound(t *testing.T) {
 // A history is read page by page; in one that is too long to be looked through,
 // not found means nothing.
 func TestNoticeInALongHistory(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	n := b.told(news(team))
@@ -208,17 +198,12 @@ func TestNoticeWhereTheBotCannotPost(t *testing.T) {
 		{"not in channel", team, "not_in_channel", release.CodeCannotPost, "/invite @promoter"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			if row.code != "" {
 				b.FailNext("chat.postMessage", 1, sandbox.Fault{Error: row.code})
 			}
 			_, err := b.ui.PostNotice(b.ctx(), news(row.channel))
-			no, refused := errors.AsType[*release.Refusal](err)
-			if !refused || no.Code != row.want || !strings.Contains(no.Do, row.do) {
-				t.Errorf("PostNotice: %v", err)
-			}
+			b.refused(err, row.want, row.do)
 		})
 	}
 }
@@ -238,9 +223,7 @@ func TestNoticeThatWasNotPosted(t *testing.T) {
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			row.hinder(b)
 			_, err := b.ui.PostNotice(b.ctx(), news(team))
 			if no, refused := errors.AsType[*release.Refusal](err); err == nil || refused || errors.Is(err, release.ErrOutcomeUnknown) {
@@ -266,13 +249,9 @@ func TestNoticeIsEditedInPlace(t *testing.T) {
 		{"blocks not taken", []sandbox.Fault{{Error: "invalid_blocks"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			n := b.told(news(team))
-			for _, f := range row.faults {
-				b.FailNext("chat.update", 1, f)
-			}
+			b.fail("chat.update", row.faults)
 			if err := b.ui.EditNotice(b.ctx(), better(n)); err != nil {
 				t.Fatalf("EditNotice: %v", err)
 			}
@@ -291,9 +270,7 @@ func TestNoticeIsEditedInPlace(t *testing.T) {
 }
 
 func TestNoticeThatCannotBeEdited(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	if err := b.ui.EditNotice(b.ctx(), news(team)); err == nil {
 		t.Error("edited what was not posted")
 	}
@@ -322,7 +299,6 @@ func TestNoticeThatCannotBeEdited(t *testing.T) {
 
 // Edits of notices leave some of the budget to the ends of operations.
 func TestNoticesLeaveBudget(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	n := b.told(news(team))

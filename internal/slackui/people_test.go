@@ -15,7 +15,6 @@ import (
 )
 
 func TestPerson(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.AddUser(sandbox.User{ID: "U0SINGLE", Name: "single", SingleChannel: true})
 	b.AddUser(sandbox.User{ID: "U0ROBOT", Name: "robot", Bot: true})
@@ -72,7 +71,6 @@ func TestUnreadablePersonIsAnError(t *testing.T) {
 		{"the bot's workspace is not known", func(b *bench) { b.FailNext("auth.test", 3, sandbox.Fault{Status: 500}) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			row.breaks(b)
 			if got, err := b.ready().Person(t.Context(), release.Person{ID: ana}); err == nil {
@@ -83,7 +81,6 @@ func TestUnreadablePersonIsAnError(t *testing.T) {
 }
 
 func TestGroupsAreNotAskedForInVain(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.cfg.Groups = false
 	b.MissingScope("usergroups.list", "usergroups:read")
@@ -93,7 +90,6 @@ func TestGroupsAreNotAskedForInVain(t *testing.T) {
 }
 
 func TestPersonsAreAskedForOnceAMinute(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	b.FailNext("users.info", 1, sandbox.Fault{Status: 503}) // which is asked again

@@ -29,13 +29,10 @@ func TestPostOfUnknownOutcome(t *testing.T) {
 		{"blocks not taken", []sandbox.Fault{{Error: "invalid_blocks"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			b.times.call, b.times.settle = 300*time.Millisecond, 300*time.Millisecond
 			b.ready()
-			for _, f := range row.faults {
-				b.FailNext("chat.postMessage", 1, f)
-			}
+			b.fail("chat.postMessage", row.faults)
 			op := b.opened(operation(team))
 			if m := b.look(team); m.TS != op.Message.TS || !shows(m, "synestra-io") {
 				t.Errorf("Open says %v; the message is at %s: %s", op.Message, m.TS, m.Text)
@@ -50,9 +47,7 @@ func TestPostOfUnknownOutcome(t *testing.T) {
 
 // Rather twice than never.
 func TestPostOfUnknownOutcomeWithoutHistory(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	b.MissingScope("conversations.history", "channels:history")
 	b.FailNext("chat.postMessage", 1, sandbox.Fault{DropReply: true})
 	op := b.opened(operation(team))
@@ -91,9 +86,7 @@ func TestWhereTheMessageGoes(t *testing.T) {
 		{"command line", release.Channel{}, deploys},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			op := operation("")
 			op.Asked = row.asked
 			if got := b.opened(op).Message.Channel; got != row.want {
@@ -113,17 +106,12 @@ func TestRefusalWhereTheBotCannotPost(t *testing.T) {
 		{"restricted", team, "restricted_action", "/invite @promoter"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, sandbox.Options{})
-			b.ready()
+			b := readied(t)
 			if row.code != "" {
 				b.FailNext("chat.postMessage", 1, sandbox.Fault{Error: row.code})
 			}
 			_, err := b.ui.Open(b.ctx(), operation(row.channel))
-			no, refused := errors.AsType[*release.Refusal](err)
-			if !refused || no.Code != release.CodeCannotPost || !strings.Contains(no.Do, row.do) {
-				t.Errorf("Open: %v", err)
-			}
+			b.refused(err, release.CodeCannotPost, row.do)
 			if n := b.Calls("chat.postMessage"); n != 1 {
 				t.Errorf("%d posts were tried", n)
 			}
@@ -132,9 +120,7 @@ func TestRefusalWhereTheBotCannotPost(t *testing.T) {
 }
 
 func TestErrorThatIsNoRefusal(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	b.Revoke("xoxb-sandbox", "token_revoked")
 	_, err := b.ui.Open(b.ctx(), operation(team))
 	if no, refused := errors.AsType[*release.Refusal](err); err == nil || refused {
@@ -143,9 +129,7 @@ func TestErrorThatIsNoRefusal(t *testing.T) {
 }
 
 func TestReply(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	b.ready()
+	b := readied(t)
 	op := b.opened(operation(team))
 	if _, err := b.ui.Reply(b.ctx(), operation(team)); err == nil {
 		t.Error("replied to no message")
@@ -184,7 +168,6 @@ func TestReply(t *testing.T) {
 
 // All that a card can be is taken by Slack as it is.
 func TestCardsAreTaken(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.cfg.Links = Links{Repository: "https://github.com/a/b", ArgoCD: "https://argocd.example"}
 	u := b.ready()

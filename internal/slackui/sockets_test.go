@@ -47,7 +47,6 @@ func TestFatalErrorsSayWhatToDo(t *testing.T) {
 		{app, "team_access_not_granted", "reinstall the app"},
 	} {
 		t.Run(row.token+" "+row.code, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{})
 			b.Revoke(row.token, row.code)
 			err := b.runUntilFatal()
@@ -59,7 +58,6 @@ func TestFatalErrorsSayWhatToDo(t *testing.T) {
 }
 
 func TestMissingScopeOfTheAppToken(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.MissingScope("apps.connections.open", "connections:write")
 	if err := b.runUntilFatal(); err == nil || !strings.Contains(err.Error(), "connections:write") || !strings.Contains(err.Error(), "SLACK_APP_TOKEN") {
@@ -68,7 +66,6 @@ func TestMissingScopeOfTheAppToken(t *testing.T) {
 }
 
 func TestWrongAddressIsFatal(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	nowhere := httptest.NewServer(http.NotFoundHandler())
 	defer nowhere.Close()
@@ -80,7 +77,6 @@ func TestWrongAddressIsFatal(t *testing.T) {
 
 // Slack names the token's scopes in a header.
 func TestScopesAreCheckedBeforeAnythingIsDone(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	target, err := url.Parse(b.APIURL())
 	if err != nil {
@@ -117,7 +113,6 @@ func TestScopesAreCheckedBeforeAnythingIsDone(t *testing.T) {
 }
 
 func TestPoorerScopesAreNamed(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	u.self.known = identity{Team: "T", Scopes: "commands,chat:write,users:read,channels:history,groups:history,chat:write.public"}
@@ -131,7 +126,6 @@ func TestPoorerScopesAreNamed(t *testing.T) {
 }
 
 func TestTokenRevokedWhileRunning(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u := b.ready()
 	ctx, stop := context.WithTimeout(t.Context(), patience)
@@ -149,7 +143,6 @@ func TestTokenRevokedWhileRunning(t *testing.T) {
 }
 
 func TestTransientErrorsAreWaitedOut(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	b.FailNext("auth.test", 1, sandbox.Fault{Status: http.StatusServiceUnavailable})
 	b.FailNext("auth.test", 1, sandbox.Fault{DropReply: true})
@@ -162,7 +155,7 @@ func TestTransientErrorsAreWaitedOut(t *testing.T) {
 	}
 	b.run()
 	b.promote(team, "x")
-	b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+	b.done(1)
 }
 
 func TestSocketsComeBack(t *testing.T) {
@@ -179,36 +172,29 @@ func TestSocketsComeBack(t *testing.T) {
 		{"one silent", func(b *bench) { b.Silence(1) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
 			b := newBench(t, sandbox.Options{AckTimeout: 300 * time.Millisecond})
 			b.times.ping = 400 * time.Millisecond
-			var asked calls
-			b.handle = asked.handle
 			b.run()
 			opened := b.Calls("apps.connections.open")
 			row.lose(b)
 			b.until("a socket was opened anew", func() bool { return b.Calls("apps.connections.open") > opened })
 			b.until("both sockets are open", func() bool { return b.Sockets() == 2 && b.ui.Ready() == nil })
 			b.promote(team, "x")
-			b.until("it is done", func() bool { return b.inbox.count("done") == 1 })
+			b.done(1)
 		})
 	}
 }
 
 // While one socket is gone the other takes what comes.
 func TestNothingIsLostWhileOneSocketIsGone(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	b.FailNext("apps.connections.open", 1000, sandbox.Fault{Status: http.StatusBadGateway})
 	b.Cut(1)
 	b.until("one socket is left", func() bool { return b.Sockets() == 1 })
 	for range 5 {
 		b.promote(team, "x")
 	}
-	b.until("all are done", func() bool { return b.inbox.count("done") == 5 })
+	b.done(5)
 	if err := b.ui.Ready(); err != nil {
 		t.Errorf("not ready with one socket: %v", err)
 	}
@@ -219,17 +205,13 @@ func TestNothingIsLostWhileOneSocketIsGone(t *testing.T) {
 // Both sockets get envelopes, and each is acknowledged where it came by: the
 // stand-in takes an acknowledgement on no other.
 func TestBothSocketsAreUsed(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, sandbox.Options{})
-	var asked calls
-	b.handle = asked.handle
-	b.run()
+	b := running(t)
 	for range 20 {
 		if ack := b.promote(team, "x"); ack.Envelope.RetryAttempt != 0 {
 			t.Error("an envelope had to be delivered twice")
 		}
 	}
-	b.until("all are done", func() bool { return b.inbox.count("done") == 20 })
+	b.done(20)
 }
 
 // Ten other sockets leave no room, and each new one is closed at once; the bot
@@ -261,7 +243,6 @@ func TestConnectionThatIsAlwaysLostIsGivenARest(t *testing.T) {
 }
 
 func TestRunNeedsWhatItNeeds(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	for name, change := range map[string]func(c *Config){
 		"bot token": func(c *Config) { c.BotToken = "" },
@@ -284,7 +265,6 @@ func TestRunNeedsWhatItNeeds(t *testing.T) {
 }
 
 func TestUnreadableInboxEndsTheRun(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	u, err := New(b.cfg, brokenInbox{newMemory()}, b.handle)
 	if err != nil {
@@ -302,7 +282,6 @@ func (brokenInbox) Pending(context.Context) ([]Accepted, error) {
 }
 
 func TestShutdownLetsAnswersOut(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, sandbox.Options{})
 	entered := make(chan struct{})
 	b.handle = func(ctx context.Context, _ release.Request) (release.Answer, error) {

@@ -85,25 +85,3 @@ func (a *answer) give(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes()) // the client may be gone
 }
-
-func (h *Host) Misses() (ls, fetch int) {
-	h.answers.mu.Lock()
-	defer h.answers.mu.Unlock()
-	for k := range h.answers.known {
-		if bytes.Contains([]byte(k), []byte("command=ls-refs")) {
-			ls++
-		} else {
-			os.Stderr.WriteString("FETCH " + classify(k) + "\n")
-			fetch++
-		}
-	}
-	return ls, fetch
-}
-
-func classify(k string) string {
-	out := ""
-	for _, w := range []string{"want ", "have ", "deepen ", "filter blob:none", "filter tree:", "shallow ", "filter "} {
-		out += w + "=" + string(rune('0'+min(9, bytes.Count([]byte(k), []byte(w))))) + " "
-	}
-	return out
-}
