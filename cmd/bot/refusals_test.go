@@ -195,7 +195,7 @@ func TestDegraded(t *testing.T) {
 	}
 	replies := s.replies()
 	if len(replies) != 1 || replies[0].ThreadTS != m.TS || !strings.Contains(string(replies[0].Blocks)+replies[0].Text, "<@"+ana+">") {
-		t.Errorf("replies = %+v", replies)
+		t.Errorf("%d replies to the message %s:\n%s", len(replies), m.TS, s.draw())
 	}
 	if strings.Contains(drawn, "is on `sha-bad`") {
 		t.Errorf("a failure is told as a success:\n%s", drawn)

@@ -108,10 +108,13 @@ func operation(o *v1alpha1.OperationState) *release.SyncOperation {
 		return s
 	}
 	s.Result = revisions(o.SyncResult.Revision, o.SyncResult.Revisions)
+	s.Unchanged = len(o.SyncResult.Resources) > 0
 	for _, r := range o.SyncResult.Resources {
 		if r == nil {
 			continue
 		}
+		// In the words of kubectl apply; a server-side apply does not say.
+		s.Unchanged = s.Unchanged && strings.HasSuffix(r.Message, " unchanged")
 		// hookPhase is set of resources that are no hooks, too.
 		hook := r.HookType != ""
 		switch {

@@ -175,6 +175,20 @@ func TestProjectParts(t *testing.T) {
 			func(s release.Snapshot) any { return s.Operation.Failed },
 			[]release.Resource{{Kind: "Service", Namespace: "n", Name: "x", Status: "SyncFailed", Message: "spec.ports: Required value"}, {Kind: "Job", Name: "migrate", Status: "Error", Message: "exit 1"}},
 		},
+		"a sync that found everything as it was to be": {
+			op(`"phase": "Succeeded", "operation": {}, "syncResult": {"revision": "<A>", "resources": [
+			 {"kind": "Service", "name": "x", "status": "Synced", "message": "service/x unchanged"}, {"kind": "Deployment", "name": "x", "status": "Synced", "message": "deployment.apps/x unchanged"}]}`),
+			func(s release.Snapshot) any { return s.Operation.Unchanged }, true,
+		},
+		"a sync that changed something": {
+			op(`"phase": "Succeeded", "operation": {}, "syncResult": {"revision": "<A>", "resources": [
+			 {"kind": "Service", "name": "x", "status": "Synced", "message": "service/x unchanged"}, {"kind": "Deployment", "name": "x", "status": "Synced", "message": "deployment.apps/x configured"}]}`),
+			func(s release.Snapshot) any { return s.Operation.Unchanged }, false,
+		},
+		"a sync of nothing": {
+			op(`"phase": "Succeeded", "operation": {}, "syncResult": {"revision": "<A>"}`),
+			func(s release.Snapshot) any { return s.Operation.Unchanged }, false,
+		},
 		"history is cut, its newest id kept": {
 			`{"status": {"history": [{"id": 1}, {"id": 2}, {"id": 3, "initiatedBy": {"username": "ana"}}, {"id": 4, "initiatedBy": {"automated": true, "username": "x"}}, {"id": 5}, {"id": 6}, {"id": 7}]}}`,
 			func(s release.Snapshot) any { return fmt.Sprint(s.HistoryID, s.History) }, "7 [{3 [] ana} {4 [] } {5 [] } {6 [] } {7 [] }]",

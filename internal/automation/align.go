@@ -94,6 +94,13 @@ func (w *watcher) alignmentEnded(ctx context.Context, r aligned) {
 		waiting := *l.Alignment
 		waiting.Wait = no.Say
 		l.Alignment, said = &waiting, fmt.Sprintf("%s follows later: %s", w.Environments.Dev.Name, no.Say)
+	case no.Code == release.CodeAtBaseline, no.Code == release.CodeMoved: // nothing to say
+		l.Alignment = nil
+		if err := w.save(ctx, l); err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "storing an alignment", "err", err)
+			w.alignAt = time.Now().Add(w.Times.Retry)
+		}
+		return
 	default:
 		l.Alignment, said = nil, strings.TrimSpace(no.Say+" "+no.Do)
 	}

@@ -15,6 +15,7 @@ type evidence struct {
 	foreign   bool // the operation that is queued or running is known to be to another one
 	ended     bool // the last operation was to such a revision, and is over
 	applied   bool // a sync with our effect has succeeded
+	had       bool // and found everything as it was to be
 	quiet     bool // no operation is queued or running, and Argo CD has compared after the last one
 	anew      bool // compared, and later than the baseline and the last look that was
 	idle      bool // anew and in sync, and no sync can have made it so
@@ -65,6 +66,7 @@ func weighCommit(op Operation, look Look) evidence {
 		e.ended = look.first(Fact.effective, past...) != ""
 		if last.Phase == "Succeeded" {
 			e.applied = look.every(last.Result, Fact.effective)
+			e.had = e.applied && last.Unchanged
 			e.folded = look.first(Fact.newer, last.Result)
 			e.regressed = look.first(Fact.without, last.Result)
 		}
@@ -101,6 +103,7 @@ func weighSync(op Operation, s Snapshot) evidence {
 	e := evidence{compared: true, requested: s.Busy()}
 	e.ended = begun(op.Baseline, last) && !running(last) && !last.DryRun
 	e.applied = e.ended && last.Phase == "Succeeded" || s.HistoryID > op.Baseline.HistoryID
+	e.had = e.ended && last.Phase == "Succeeded" && last.Unchanged
 	return e
 }
 
@@ -164,7 +167,7 @@ func notBefore(a, b string) bool {
 func (m *Memory) remember(e evidence, look Look) {
 	s := look.Snapshot
 	if e.applied && !m.Applied {
-		m.Applied, m.AppliedAt = true, look.At
+		m.Applied, m.AppliedAt, m.Had = true, look.At, e.had
 	}
 	m.Compared = m.Compared || e.looked
 	if !e.anew {

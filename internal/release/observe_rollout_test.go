@@ -47,6 +47,18 @@ func TestDegraded(t *testing.T) {
 	})
 }
 
+// A sync that finds everything as it was to be is remembered as one that has
+// changed nothing: of changed values it may be the only trace.
+func TestASyncThatChangesNothing(t *testing.T) {
+	for _, unchanged := range []bool{false, true} {
+		a := before(shapes["single"])
+		done := a.done().operation(func(o *SyncOperation) { o.Unchanged = unchanged })
+		if p := watch(t, promotion(a)).see(done); p.Stage != StageHealthy || p.Memory.Had != unchanged {
+			t.Errorf("unchanged %v: %q, had it %v", unchanged, p.Stage, p.Memory.Had)
+		}
+	}
+}
+
 // A message is redrawn when another pod fails, or the same one differently.
 func TestACauseThatChangesIsSeen(t *testing.T) {
 	a := before(shapes["single"])

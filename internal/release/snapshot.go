@@ -59,6 +59,7 @@ type SyncOperation struct {
 	DryRun     bool
 	Requested  []Revision // by source
 	Result     []Revision // what was really applied, by source; empty until known
+	Unchanged  bool       // all that was applied was as it is already
 	Failed     []Resource // resources that could not be applied
 	Hooks      []string   // names of hooks that are running
 	By         string     // who started it; "" if automated

@@ -6,6 +6,7 @@ import (
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -25,11 +26,12 @@ func (a *instance) apply(want *manifests, op *v1alpha1.SyncOperation, now metav1
 		}
 		return chosen && !op.DryRun
 	}
-	if add(want.service, common.ResultCodeSynced, "service/"+a.spec.App+" configured") && a.cluster.service == nil {
+	if add(want.service, common.ResultCodeSynced, "service/"+a.spec.App+applied(a.cluster.service != nil, true)) && a.cluster.service == nil {
 		a.cluster.service = want.service.DeepCopy()
 		a.cluster.service.CreationTimestamp, a.cluster.changed = now, true
 	}
-	if add(want.deployment, common.ResultCodeSynced, "deployment.apps/"+a.spec.App+" configured") {
+	live := a.cluster.workload(want.deployment.Name)
+	if add(want.deployment, common.ResultCodeSynced, "deployment.apps/"+a.spec.App+applied(live != nil, live != nil && unchanged(live.deployment, want.deployment))) {
 		a.cluster.apply(want, now)
 	}
 	for _, p := range a.cluster.pairs(a.spec, want) {
@@ -42,6 +44,23 @@ func (a *instance) apply(want *manifests, op *v1alpha1.SyncOperation, now metav1
 		}
 	}
 	return results
+}
+
+// applied is what kubectl apply says of an object.
+func applied(there, same bool) string {
+	switch {
+	case !there:
+		return " created"
+	case same:
+		return " unchanged"
+	}
+	return " configured"
+}
+
+// unchanged says that applying the wanted Deployment changes nothing.
+func unchanged(live, want *appsv1.Deployment) bool {
+	return equality.Semantic.DeepEqual(live.Spec.Template, want.Spec.Template) &&
+		(want.Spec.Replicas == nil || live.Spec.Replicas != nil && *live.Spec.Replicas == *want.Spec.Replicas)
 }
 
 // apply merges the wanted Deployment into the live one. What others added to
