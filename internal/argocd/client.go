@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apiclient/application"
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"google.golang.org/grpc"
 
 	"github.com/synestra/promoter/internal/release"
@@ -53,7 +54,8 @@ type Client struct {
 	mu        sync.Mutex
 	known     map[string]entry
 	followers map[string]map[chan release.Snapshot]struct{}
-	problem   error // why Run does not see everything, nil if it does
+	workloads map[string][]v1alpha1.ResourceNode // what each Application had when it was last looked at
+	problem   error                              // why Run does not see everything, nil if it does
 }
 
 // pace has every interval and deadline; tests shorten them.

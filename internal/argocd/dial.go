@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-cd/v2/pkg/apiclient/application"
+	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -67,7 +68,7 @@ func Dial(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		cfg: cfg, conn: conn, apps: application.NewApplicationServiceClient(conn), pace: defaultPace(),
-		known: map[string]entry{}, followers: map[string]map[chan release.Snapshot]struct{}{}, problem: errNotYet,
+		known: map[string]entry{}, followers: map[string]map[chan release.Snapshot]struct{}{}, workloads: map[string][]v1alpha1.ResourceNode{}, problem: errNotYet,
 	}, nil
 }
 

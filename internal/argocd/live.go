@@ -24,7 +24,9 @@ import (
 // says why. The error is for Argo CD itself being out of reach, and
 // [release.ErrNotVisible].
 func (c *Client) Live(ctx context.Context, name string) (release.Live, error) {
+	ahead := c.readAhead(ctx, name)
 	t, err := c.tree(ctx, name)
+	ahead.wait()
 	if err != nil {
 		switch status.Code(err) {
 		case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
@@ -35,8 +37,7 @@ func (c *Client) Live(ctx context.Context, name string) (release.Live, error) {
 	var live release.Live
 	overdue := false
 	for _, node := range t.workloads() {
-		var w workload
-		there, err := c.read(ctx, name, node, &w)
+		w, there, err := ahead.take(ctx, node)
 		if ctx.Err() != nil {
 			return release.Live{}, fmt.Errorf("reading the resources of Application %s: %w", name, err)
 		}
@@ -55,6 +56,7 @@ func (c *Client) Live(ctx context.Context, name string) (release.Live, error) {
 			t.leaveOut(node)
 		}
 	}
+	c.remember(name, t.workloads())
 	live.Failing = c.failing(ctx, name, t.pods(), overdue)
 	return live, nil
 }

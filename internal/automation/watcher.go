@@ -78,15 +78,22 @@ func (w *watcher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-events:
-			if w.seen && s.UID == w.snapshot.UID && s.ResourceVersion < w.snapshot.ResourceVersion {
-				continue // from a server that is behind
+			if !w.sees(s) {
+				continue
 			}
-			w.snapshot, w.seen = s, true
 		case <-w.tips:
 			moved = true
 		case <-timer.C:
 		case p := <-w.progress:
-			w.catchUp(ctx, p)
+			// Whoever follows a rollout hears of the same events, so what it has seen
+			// is here by now.
+			select {
+			case s := <-events:
+				if w.sees(s) {
+					w.catchUp(ctx, p)
+				}
+			default:
+			}
 			w.progressed(ctx, p)
 		case x := <-w.found:
 			w.extend(ctx, x)
@@ -360,27 +367,25 @@ func (w *watcher) letGo(id string) {
 	}
 }
 
-// catchUp takes in the syncs that what is about to be told was concluded from.
-// Whoever follows the rollout may have seen more than this watcher has, and an
-// older sync that is taken in after the telling would look like a new one.
+// catchUp takes in the syncs that what is about to be told was concluded from:
+// an older sync that is taken in after the telling would look like a new one.
 func (w *watcher) catchUp(ctx context.Context, p progress) {
-	if p.p.Stage != release.StageHealthy && !p.p.Stage.Failed() {
-		return
-	}
-	asked, stop := context.WithTimeout(ctx, 10*time.Second)
-	defer stop()
-	now, err := w.Applications.Application(asked, w.env.ApplicationName(w.app))
-	if err == nil && w.seen && (now.UID != w.snapshot.UID || now.ResourceVersion > w.snapshot.ResourceVersion) {
-		w.snapshot = now
-		var ledger release.Ledger
-		var more []release.Telling
-		if ledger, more, err = w.takeIn(ctx, false); err == nil {
-			err = w.save(ctx, ledger, more...)
-		}
+	ledger, more, err := w.takeIn(ctx, false)
+	if err == nil {
+		err = w.save(ctx, ledger, more...)
 	}
 	if err != nil && ctx.Err() == nil {
 		w.log.WarnContext(ctx, "taking in what an update came from", "update", p.update, "err", err)
 	}
+}
+
+// sees keeps a newer snapshot. An older one is from a server that is behind.
+func (w *watcher) sees(s release.Snapshot) bool {
+	if w.seen && s.UID == w.snapshot.UID && s.ResourceVersion < w.snapshot.ResourceVersion {
+		return false
+	}
+	w.snapshot, w.seen = s, true
+	return true
 }
 
 // progressed takes in how an update stands, and tells it.

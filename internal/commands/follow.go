@@ -14,6 +14,7 @@ import (
 const (
 	pollRolling = time.Second
 	pollWaiting = 5 * time.Second
+	askGap      = 500 * time.Millisecond // between askings of the cluster that cannot end the rollout
 )
 
 // follow looks until the operation has ended or ctx does.
@@ -113,6 +114,7 @@ type follower struct {
 	facts      map[release.Revision]release.Fact       // facts never change
 	version    int64                                   // newest resource version seen, and of which object
 	uid        string
+	asked      time.Time // when the cluster was last asked
 	refreshing task
 	refreshed  chan release.Snapshot
 	log        *slog.Logger
@@ -159,6 +161,12 @@ func (f *follower) look(ctx context.Context, s release.Snapshot) {
 	var wants release.Wants
 	op.Progress, wants = release.Observe(op, look, f.rules)
 	if wants.Live {
+		// While pods come and go, every one of them is an event. Being busy with
+		// those, we would be late for the one that says that all is well.
+		if !s.Well() && time.Since(f.asked) < askGap {
+			return
+		}
+		f.asked = time.Now()
 		asked, stop := context.WithTimeout(ctx, 10*time.Second)
 		live, err := f.Applications.Live(asked, op.Application)
 		stop()

@@ -129,6 +129,9 @@ func (r Running) unverified(layer Layer) string {
 // nothing is being done about it.
 func (s Snapshot) drifted() bool { return s.Sync != "Synced" && !s.Busy() }
 
+// Well says that the Application itself shows nothing amiss.
+func (s Snapshot) Well() bool { return s.Health == "Healthy" && !s.Busy() }
+
 // Busy says that a sync is queued or running.
 func (s Snapshot) Busy() bool {
 	return s.Requested != nil || s.Operation != nil && running(s.Operation)
