@@ -54,6 +54,7 @@ type Deployed struct {
 	Content   Content  // what Git says there
 	By        string   // who asked for it, "" if Argo CD did it by itself
 	Older     bool     // the revision is older than the one deployed before, or on another branch
+	Unchanged bool     // it found everything as it was to be
 	Charted   bool     // other files that the app is rendered from differ from the revision before
 }
 
@@ -230,11 +231,11 @@ func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 		return found
 	}
 	if n := len(found) - 1; n >= 0 && found[n].Revision == r {
-		found[n].StartedAt = last.StartedAt
+		found[n].StartedAt, found[n].Unchanged = last.StartedAt, last.Unchanged
 		return found
 	}
 	// One that did not sync everything enters no history (argo-cd#27875).
-	return append(found, Deployed{HistoryID: max(s.HistoryID, l.Deployed.HistoryID), StartedAt: last.StartedAt, Revision: r, By: last.By})
+	return append(found, Deployed{HistoryID: max(s.HistoryID, l.Deployed.HistoryID), StartedAt: last.StartedAt, Revision: r, By: last.By, Unchanged: last.Unchanged})
 }
 
 // TakeSync takes in a sync. It opens an update where the sync deployed
@@ -244,6 +245,9 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	before := l.Deployed
 	l.Deployed = d
 	l = l.replaced(now, func(u Update) bool { return !u.To.Same(d.Content) })
+	if d.Unchanged && d.Content.Tag == l.Told.Content.Tag && !l.Told.Failed {
+		return l // nothing was deployed: what waits to be, still does
+	}
 	last := l.synced()
 	if i := l.accounts(d, last); i >= 0 {
 		if u := &l.Open[i]; !u.Synced {

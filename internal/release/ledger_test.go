@@ -506,6 +506,12 @@ func TestLedgerTells(t *testing.T) {
 			w.look().gets(string(b), StageNoticed).ran(string(b))
 			w.sync(w.other(), "")
 		}, nil, ""},
+		{"settings without effect, synced by hand", func(w *tale) {
+			b := w.values("v2")
+			w.look().record(b, "ann", true)
+			w.s.Operation.Unchanged = true
+			w.look().ran(string(b))
+		}, nil, ""},
 		{"settings that an older revision brings, and Git then says", func(w *tale) {
 			b := w.values("v2")
 			w.sync(b, "").gets(string(b), StageHealthy)
