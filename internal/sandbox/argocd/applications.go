@@ -120,9 +120,15 @@ func (s *applicationService) Get(ctx context.Context, q *application.Application
 		project = projects[0]
 	}
 	var found *v1alpha1.Application
+	var refreshed *waiter
 	err := s.world.visible(project, q.GetName(), func(a *instance) error {
 		if q.Refresh != nil {
 			s.world.annotate(a, q.GetRefresh())
+			// From here on, so that the very version is seen that answers it.
+			refreshed = s.world.await(q.GetName(), func(a v1alpha1.Application) bool {
+				_, requested := a.IsRefreshRequested()
+				return !requested
+			})
 		}
 		found = a.object
 		return nil
@@ -130,14 +136,11 @@ func (s *applicationService) Get(ctx context.Context, q *application.Application
 	if err != nil || q.Refresh == nil {
 		return found, err
 	}
-	refreshed, err := s.world.wait(ctx, q.GetName(), func(a v1alpha1.Application) bool {
-		_, requested := a.IsRefreshRequested()
-		return !requested
-	})
+	answer, err := s.world.awaited(ctx, refreshed)
 	if err != nil {
 		return nil, errors.New("application refresh deadline exceeded")
 	}
-	return refreshed, nil
+	return answer, nil
 }
 
 func (w *world) annotate(a *instance, refresh string) {

@@ -159,15 +159,25 @@ type waiter struct {
 // wait returns the first version of the Application, from the present one on,
 // that is ok. Every version is looked at, however short its life.
 func (w *world) wait(ctx context.Context, name string, ok func(v1alpha1.Application) bool) (*v1alpha1.Application, error) {
-	waiting := &waiter{name, ok, make(chan *v1alpha1.Application, 1)}
 	w.mu.Lock()
 	if a := w.named(name); a != nil && ok(*a.object) {
 		present := a.object
 		w.mu.Unlock()
 		return present, nil
 	}
-	w.waiters[waiting] = struct{}{}
+	waiting := w.await(name, ok)
 	w.mu.Unlock()
+	return w.awaited(ctx, waiting)
+}
+
+// await begins to wait for a version after the present one. w.mu is held.
+func (w *world) await(name string, ok func(v1alpha1.Application) bool) *waiter {
+	waiting := &waiter{name, ok, make(chan *v1alpha1.Application, 1)}
+	w.waiters[waiting] = struct{}{}
+	return waiting
+}
+
+func (w *world) awaited(ctx context.Context, waiting *waiter) (*v1alpha1.Application, error) {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
