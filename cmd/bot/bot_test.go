@@ -163,19 +163,21 @@ func (s *stage) messages(channel string, ok func(slack.Message) bool) []slack.Me
 	return slices.DeleteFunc(s.slack.Messages(channel), func(m slack.Message) bool { return m.Deleted || !ok(m) })
 }
 
-// shows waits until the newest public message shows a text, and returns it.
+// shows waits until a public message shows a text, and returns the newest that
+// does.
 func (s *stage) shows(text string) slack.Message {
 	s.t.Helper()
-	var last slack.Message
+	var shown slack.Message
 	s.wait(fmt.Sprintf("a message with %q", text), func() bool {
-		all := s.public(releases)
-		if len(all) == 0 {
-			return false
+		for _, m := range slices.Backward(s.public(releases)) {
+			if strings.Contains(s.slack.Render(m), text) {
+				shown = m
+				return true
+			}
 		}
-		last = all[len(all)-1]
-		return strings.Contains(s.slack.Render(last), text)
+		return false
 	})
-	return last
+	return shown
 }
 
 // told waits until the store has nothing left to do.

@@ -232,7 +232,7 @@ func (a *historyApp) isSettled() bool {
 		to := a.manuals[n-1].to
 		return s.live(to) || s.failing && a.contentAt(s.deployed) == to
 	}
-	if s.syncFailed {
+	if s.syncFailed && s.sync != "Synced" {
 		return a.commits.reached(last.commit, s.deployed)
 	}
 	return a.commits.reached(last.commit, s.compared) && (s.live(last.to) && s.sync == "Synced" || s.failing)

@@ -39,7 +39,7 @@ func (a *historyApp) judge() (missing, wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("edit %d (%s) is told twice", i, e.to.tag))
 		case told:
 			wrong = append(wrong, a.claims(i, item, facts)...)
-			if !failed && !a.cameBack(e, item) && e.to.rendered() == a.edits[known].to.rendered() && item.Recovered == 0 && item.Stage == release.StageHealthy && !a.ranElse(known, i, facts) {
+			if !failed && !a.cameBack(e, item) && e.to.rendered() == a.edits[known].to.rendered() && item.Recovered == 0 && item.Stage == release.StageHealthy && !a.ranElse(known, i, facts) && !a.drifted(e, facts) {
 				wrong = append(wrong, fmt.Sprintf("edit %d (%s) changed nothing, and is told", i, e.to.tag))
 			}
 			known, failed = i, item.Stage != release.StageHealthy
@@ -49,9 +49,10 @@ func (a *historyApp) judge() (missing, wrong []string) {
 		}
 	}
 	missing = append(missing, a.lastIsTold(known, failed)...)
-	last := a.edits[len(a.edits)-1]
-	if item, told := own[last.commit]; told && a.cameBack(last, item) {
-		syncs = append(syncs, item)
+	for _, e := range a.edits[1:] {
+		if item, told := own[e.commit]; told && a.cameBack(e, item) {
+			syncs = append(syncs, item)
+		}
 	}
 	m, w := a.judgeSyncs(syncs)
 	return append(missing, m...), append(wrong, w...)
@@ -60,7 +61,7 @@ func (a *historyApp) judge() (missing, wrong []string) {
 // cameBack says that an edit is told as what Argo CD went back to after a
 // person had rolled back, which happens where it was not through by then.
 func (a *historyApp) cameBack(e edit, item release.Item) bool {
-	return slices.ContainsFunc(a.manuals, func(m manual) bool { return m.to == e.to && item.At.After(m.at) })
+	return slices.ContainsFunc(a.manuals, func(m manual) bool { return m.to == e.to && m.at.After(e.at) && item.At.After(m.at) })
 }
 
 func (a *historyApp) editOf(commit string) int {
@@ -93,6 +94,14 @@ func (a *historyApp) ranElse(known, i int, facts []sight) bool {
 			return false
 		}
 		return a.contentAt(s.deployed).rendered() != a.edits[known].to.rendered()
+	})
+}
+
+// drifted says that something else ran after Argo CD had seen an edit. The sync
+// that heals that is the edit's, too.
+func (a *historyApp) drifted(e edit, facts []sight) bool {
+	return slices.ContainsFunc(facts, func(s sight) bool {
+		return a.commits.reached(e.commit, s.compared) && s.tags != e.to.tag
 	})
 }
 

@@ -20,7 +20,7 @@ type sight struct {
 	at                 time.Time
 	busy               bool   // a sync is requested or running
 	syncFailed         bool   // the last one
-	failing            bool   // the last sync failed, or what it deployed does
+	failing            bool   // the last sync failed and is still wanted, or what it deployed fails
 	manual             bool   // the last sync was a person's, and nothing syncs by itself
 	automatic          bool   // syncs by itself
 	deployed, compared string // revisions: of the last sync, and compared last
@@ -78,7 +78,7 @@ func see(a v1alpha1.Application) sight {
 			s.deployed = o.SyncResult.Revision
 		}
 	}
-	s.failing = !s.busy && (s.syncFailed || a.Status.Health.Status == health.HealthStatusDegraded)
+	s.failing = !s.busy && (s.syncFailed && s.sync != "Synced" || a.Status.Health.Status == health.HealthStatusDegraded)
 	return s
 }
 

@@ -163,9 +163,8 @@ func (w *historyWorld) last(ctx context.Context) {
 		w.t.Error(p)
 	}
 	for _, a := range w.apps {
-		missing, wrong := a.judge()
-		for _, p := range append(missing, wrong...) {
-			w.t.Error(a.tell(errors.New(p)))
+		if err := a.rest(ctx); err != nil {
+			w.t.Error(a.tell(err))
 		}
 	}
 }

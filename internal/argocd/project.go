@@ -63,7 +63,7 @@ func project(app *v1alpha1.Application) release.Snapshot {
 }
 
 func deployment(h v1alpha1.RevisionHistory) release.Deployment {
-	d := release.Deployment{ID: h.ID, Revisions: revisions(h.Revision, h.Revisions)}
+	d := release.Deployment{ID: h.ID, StartedAt: timestamp(h.DeployStartedAt), Revisions: revisions(h.Revision, h.Revisions)}
 	if !h.InitiatedBy.Automated {
 		d.By = h.InitiatedBy.Username
 	}

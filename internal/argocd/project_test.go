@@ -190,8 +190,8 @@ func TestProjectParts(t *testing.T) {
 			func(s release.Snapshot) any { return s.Operation.Unchanged }, false,
 		},
 		"history is cut, its newest id kept": {
-			`{"status": {"history": [{"id": 1}, {"id": 2}, {"id": 3, "initiatedBy": {"username": "ana"}}, {"id": 4, "initiatedBy": {"automated": true, "username": "x"}}, {"id": 5}, {"id": 6}, {"id": 7}]}}`,
-			func(s release.Snapshot) any { return fmt.Sprint(s.HistoryID, s.History) }, "7 [{3 [] ana} {4 [] } {5 [] } {6 [] } {7 [] }]",
+			`{"status": {"history": [{"id": 1}, {"id": 2}, {"id": 3, "deployStartedAt": "2026-11-24T07:00:01Z", "initiatedBy": {"username": "ana"}}, {"id": 4, "initiatedBy": {"automated": true, "username": "x"}}, {"id": 5}, {"id": 6}, {"id": 7}]}}`,
+			func(s release.Snapshot) any { return fmt.Sprint(s.HistoryID, s.History) }, "7 [{3 2026-11-24T07:00:01Z [] ana} {4  [] } {5  [] } {6  [] } {7  [] }]",
 		},
 		"resources: workloads, and what is not as it should be": {
 			`{"status": {"resources": [

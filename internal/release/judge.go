@@ -183,6 +183,9 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 		}
 		return v, wants
 	}
+	if m.IdleStart != e.start {
+		m.Idle, m.IdleStart = 0, e.start // the sync in between may be what was compared before
+	}
 	m.Idle++
 	if m.Idle == 1 {
 		// A path filter can make an Application look Synced although only a

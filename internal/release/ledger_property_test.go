@@ -99,7 +99,7 @@ func (w *world) apply(to step, by string) {
 	w.s.Operation = &SyncOperation{Phase: "Succeeded", StartedAt: at, FinishedAt: at, Requested: []Revision{to.rev}, Result: []Revision{to.rev}, By: by}
 	if !partial {
 		w.s.HistoryID++
-		w.s.History = append(slices.Clone(w.s.History), Deployment{ID: w.s.HistoryID, Revisions: []Revision{to.rev}, By: by})
+		w.s.History = append(slices.Clone(w.s.History), Deployment{ID: w.s.HistoryID, StartedAt: at, Revisions: []Revision{to.rev}, By: by})
 	}
 	if w.IntN(2) == 0 {
 		w.compare()

@@ -12,8 +12,13 @@ import (
 func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 	var found []Deployed
 	for _, d := range s.History {
+		// Argo CD writes history shortly before the operation ends, which then says
+		// what it changed.
+		if s.Operation != nil && running(s.Operation) && d.StartedAt == s.Operation.StartedAt {
+			continue
+		}
 		if r := at(d.Revisions, source); d.ID > l.Deployed.HistoryID && r.IsCommit() {
-			found = append(found, Deployed{HistoryID: d.ID, Revision: r, By: d.By})
+			found = append(found, Deployed{HistoryID: d.ID, StartedAt: d.StartedAt, Revision: r, By: d.By})
 		}
 	}
 	slices.SortFunc(found, func(a, b Deployed) int { return int(a.HistoryID - b.HistoryID) })

@@ -123,7 +123,7 @@ func (w *tale) record(rev Revision, by string, full bool) {
 	w.s.Operation = &SyncOperation{Phase: "Succeeded", StartedAt: at, FinishedAt: at, Requested: []Revision{rev}, Result: []Revision{rev}, By: by}
 	if full {
 		w.s.HistoryID++
-		w.s.History = append(slices.Clone(w.s.History), Deployment{ID: w.s.HistoryID, Revisions: []Revision{rev}, By: by})
+		w.s.History = append(slices.Clone(w.s.History), Deployment{ID: w.s.HistoryID, StartedAt: at, Revisions: []Revision{rev}, By: by})
 	}
 }
 
@@ -510,6 +510,14 @@ func TestLedgerTells(t *testing.T) {
 			b := w.values("v2")
 			w.look().record(b, "ann", true)
 			w.s.Operation.Unchanged = true
+			w.look().ran(string(b))
+		}, nil, ""},
+		{"settings without effect, seen before the sync by hand ends", func(w *tale) {
+			b := w.values("v2")
+			w.look().record(b, "ann", true)
+			w.s.Operation.Phase = "Running"
+			w.look()
+			w.s.Operation.Phase, w.s.Operation.Unchanged = "Succeeded", true
 			w.look().ran(string(b))
 		}, nil, ""},
 		{"settings that an older revision brings, and Git then says", func(w *tale) {

@@ -111,7 +111,7 @@ func (d dice) kindOf(a app) Operation {
 func TestNothingIsHealthyWithoutProof(t *testing.T) {
 	d := dice{rand.New(rand.NewPCG(1, 2))}
 	ends := map[Stage]int{}
-	for range 5000 {
+	for range 15000 {
 		sources := shapes[one(d, "single", "twice", "among strangers")]
 		w := watch(t, d.kindOf(before(sources)))
 		for range 1 + d.IntN(6) {
@@ -149,6 +149,9 @@ func TestUnknownIsNeverFurther(t *testing.T) {
 			a.Operation = before(sources).Operation // nothing can have had our commit by then
 		} else if o != nil {
 			o.Requested = one(d, o.Result, a.at("main")) // Argo CD resolves what it was asked for
+		}
+		if a.Operation != nil {
+			op.Progress.Memory.IdleStart = a.Operation.StartedAt
 		}
 		look := Look{Snapshot: a.Snapshot, Sources: a.Follows(webCore, "main"), Facts: facts(), Live: &a.live, At: start}
 		known, _ := Observe(op, look, DefaultRules())

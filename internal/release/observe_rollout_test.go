@@ -100,6 +100,7 @@ func TestIdle(t *testing.T) {
 			{"one comparison is not enough, with auto-sync off", []app{manual(idle)}, StageNoticed, "-", nil},
 			{"the same comparison twice is one", []app{idle, idle.later(time.Minute)}, StageNoticed, "-", nil},
 			{"nothing to do after a hard refresh either", []app{idle, idle.compared(ours, "Synced", 9)}, StageNoEffect, "path filter", nil},
+			{"something else was synced in between", []app{idle, idle.compared(ours, "Synced", 9).running(older, 9).ended("Succeeded", 9)}, StageNoticed, "-", nil},
 			{"nothing to do for a newer commit either", []app{idle, idle.compared(newer, "Synced", 9)}, StageNoEffect, "path filter", nil},
 			{"nothing to do, with no workload of the app", []app{idle.cluster(), idle.cluster().compared(ours, "Synced", 9)}, StageNoEffect, "path filter", nil},
 			{"nothing to do, out of sight", []app{idle.unseen(), idle.unseen().compared(ours, "Synced", 9)}, StageNoEffect, "could not be seen: forbidden", nil},

@@ -54,6 +54,7 @@ type Memory struct {
 	Reconciled   string    // reconciledAt of the last comparison of our commit
 	Drifts       int       // comparisons after the sync that still found it OutOfSync
 	Idle         int       // comparisons of our commit that led to nothing; after the first, a hard refresh is asked for
+	IdleStart    string    // start of the last sync by then
 	Refreshes    int       // refreshes asked for in this stage
 }
 

@@ -68,6 +68,7 @@ type SyncOperation struct {
 // Deployment is an entry of the deployment history.
 type Deployment struct {
 	ID        int64
+	StartedAt string // of the operation that deployed it; "" if not known
 	Revisions []Revision
 	By        string // who asked for it; "" if automated
 }
