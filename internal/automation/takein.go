@@ -112,6 +112,16 @@ func (w *watcher) takeSync(ctx context.Context, l release.Ledger, d release.Depl
 			}
 		}
 	}
+	for _, commit := range l.Brought(d) {
+		fact, err := w.Repository.Fact(ctx, commit, d.Revision, w.env.LayerPath(w.app), "", d.Content.Tag)
+		if err != nil {
+			return l, err
+		}
+		if fact.Contains() {
+			d.Brings = commit
+			break
+		}
+	}
 	return w.recognise(ctx, l.TakeSync(d, w.first && w.known, time.Now().UTC()), l.Open)
 }
 

@@ -51,6 +51,7 @@ type Deployed struct {
 	StartedAt string   // the cluster's time; "" if that was not seen
 	Revision  Revision // of the source we follow
 	Content   Content  // what Git says there
+	Brings    Revision // of the [Ledger.Brought], the newest that it contains, "" for none
 	By        string   // who asked for it, "" if Argo CD did it by itself
 	Older     bool     // the revision is older than the one deployed before, or on another branch
 	Unchanged bool     // it found everything as it was to be

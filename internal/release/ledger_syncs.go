@@ -80,6 +80,22 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	return l
 }
 
+// Brought are the commits that waited to be deployed and that a sync may have
+// brought, newest first. It is nil where what the revision says tells which one,
+// and Git need not be asked which of them it contains.
+func (l Ledger) Brought(d Deployed) []Revision {
+	var found []Revision
+	for _, u := range slices.Backward(l.Open[l.synced()+1:]) {
+		if u.To.Same(d.Content) && u.Commit != "" {
+			found = append(found, u.Commit)
+		}
+	}
+	if len(found) < 2 {
+		return nil
+	}
+	return found
+}
+
 // synced is the index of the update that Argo CD has deployed last, -1 if none
 // of the open ones was.
 func (l Ledger) synced() int {
@@ -101,7 +117,7 @@ func (l Ledger) accounts(d Deployed, last int) int {
 		case !u.To.Same(d.Content):
 		case i == last && u.Progress.Stage != StageSuperseded:
 			found = i
-		case i > last && u.Commit == d.Revision:
+		case i > last && (u.Commit == d.Revision || u.Commit == d.Brings):
 			return i
 		case i > last:
 			found = i

@@ -218,6 +218,12 @@ func (w *tale) takeIn(l Ledger) (Ledger, []Telling) {
 	}
 	l = w.recognise(l, l.TakeEdits(w.history(l.Cursor), w.late, w.now))
 	for _, d := range w.syncs(l) {
+		_, at := w.find(d.Revision)
+		for _, commit := range l.Brought(d) {
+			if _, n := w.find(commit); n <= at && d.Brings == "" {
+				d.Brings = commit
+			}
+		}
 		l = w.recognise(l, l.TakeSync(d, w.late, w.now))
 	}
 	return l, nil
@@ -654,6 +660,19 @@ func TestLedgerTells(t *testing.T) {
 			w.record(c, "", true)
 			w.look().gets(string(b), StageSuperseded).gets(string(c), StageHealthy)
 		}, []string{"release A→C healthy by commit of by-C -B late"}, ""},
+		{"forth and back and on while the bot was away", func(w *tale) {
+			w.late = true
+			for _, tag := range []Tag{"B", "A", "C", "A", "D"} {
+				w.push(tag)
+				w.record(w.other(), "", true)
+			}
+			d := w.branch[len(w.branch)-2].rev
+			w.look()
+			for _, u := range w.l.Open[:4] {
+				w.gets(string(u.Commit), StageSuperseded)
+			}
+			w.gets(string(d), StageHealthy)
+		}, []string{"release A→D healthy by commit of by-D -B -A -C -A late"}, ""},
 		{"a rollback of a rollout while the bot was away", func(w *tale) {
 			w.late = true
 			b, c := w.push("B"), w.push("C")
