@@ -97,11 +97,11 @@ func (a *historyApp) ranElse(known, i int, facts []sight) bool {
 	})
 }
 
-// drifted says that something else ran after Argo CD had seen an edit. The sync
-// that heals that is the edit's, too.
+// drifted says that the cluster was changed after Argo CD had seen an edit. The
+// sync that heals that is the edit's, too.
 func (a *historyApp) drifted(e edit, facts []sight) bool {
 	return slices.ContainsFunc(facts, func(s sight) bool {
-		return a.commits.reached(e.commit, s.compared) && s.tags != e.to.tag
+		return a.commits.reached(e.commit, s.compared) && s.sync != "Synced"
 	})
 }
 

@@ -172,6 +172,11 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 		return verdict{}, Wants{Live: true}
 	}
 	c := ask(op, *look.Live)
+	if m.IdleStart != e.start || m.IdleRan != c.runs {
+		// A sync, or somebody else, has changed the cluster, perhaps after Argo CD
+		// compared: only the next comparison is of what runs now.
+		m.Idle, m.IdleStart, m.IdleRan = 0, e.start, c.runs
+	}
 	// Whether changed values change nothing, only a hard refresh shows: the tag
 	// runs in any case.
 	if c.runs && (op.Values == "" || m.Idle > 0) {
@@ -182,9 +187,6 @@ func idle(op Operation, m *Memory, e evidence, look Look, rules Rules) (verdict,
 			v.note = "it was already running"
 		}
 		return v, wants
-	}
-	if m.IdleStart != e.start {
-		m.Idle, m.IdleStart = 0, e.start // the sync in between may be what was compared before
 	}
 	m.Idle++
 	if m.Idle == 1 {

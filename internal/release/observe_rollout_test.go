@@ -118,6 +118,29 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// Changed values change nothing where Argo CD says so after a hard refresh, and
+// the tag runs meanwhile.
+func TestIdleSettings(t *testing.T) {
+	a := before(shapes["single"])
+	there := a.compared(ours, "Synced", 5).cluster(deployment("sha-2", 3))
+	elsewhere := func(at int) app { return a.compared(ours, "Synced", at) }
+	for _, r := range []row{
+		{"before the hard refresh", []app{there}, StageNoticed, "-", nil},
+		{"after it", []app{there, there.compared(ours, "Synced", 9)}, StageHealthy, "it was already running", nil},
+		{"somebody changed the cluster, perhaps after it", []app{there, elsewhere(9)}, StageNoticed, "-", nil},
+		{"somebody changed the cluster, and it is in sync with that", []app{there, elsewhere(9), elsewhere(12)}, StageNoEffect, "path filter", nil},
+		{"and changed it back", []app{elsewhere(5), there.compared(ours, "Synced", 9)}, StageNoticed, "-", nil},
+		{"and changed it back before a comparison", []app{elsewhere(5), there.compared(ours, "Synced", 9), there.compared(ours, "Synced", 12)}, StageHealthy, "it was already running", nil},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			op := promotion(a)
+			op.Values = "deploy/env/prod/shop.yaml"
+			p := watch(t, op).see(r.looks...)
+			r.judge(t, p)
+		})
+	}
+}
+
 func resultless(a app) app { return a.operation(func(o *SyncOperation) { o.Result = nil }) }
 
 // forgotten has no revision that Git knows from before the push.

@@ -55,6 +55,7 @@ type Memory struct {
 	Drifts       int       // comparisons after the sync that still found it OutOfSync
 	Idle         int       // comparisons of our commit that led to nothing; after the first, a hard refresh is asked for
 	IdleStart    string    // start of the last sync by then
+	IdleRan      bool      // the tag ran by then
 	Refreshes    int       // refreshes asked for in this stage
 }
 
