@@ -18,7 +18,7 @@ TOOL  = $(GO) tool -modfile=tools.mod
 # are linked anew each time: Go's own linker takes half as long for them as the
 # system's, which one of those libraries would have it call.
 test:
-	$(GO) test -parallel 4 -vet=off -ldflags=-linkmode=internal ./...
+	$(GO) test -parallel 6 -vet=off -ldflags=-linkmode=internal ./...
 
 check: test lint
 

@@ -29,7 +29,10 @@ func (a *historyApp) judge() (missing, wrong []string) {
 		}
 	}
 	facts := a.truth.all()
+	// What people know: of the newest edit they were told of, and of the one they
+	// were told of last, since an earlier one may be through later.
 	known, failed := 0, false
+	last, lastFailed, lastAt := 0, false, time.Time{}
 	for i := 1; i < len(a.edits); i++ {
 		e := a.edits[i]
 		item, told := own[e.commit]
@@ -39,16 +42,21 @@ func (a *historyApp) judge() (missing, wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("edit %d (%s) is told twice", i, e.to.tag))
 		case told:
 			wrong = append(wrong, a.claims(i, item, facts)...)
-			if !failed && !a.cameBack(e, item) && e.to.rendered() == a.edits[known].to.rendered() && item.Recovered == 0 && item.Stage == release.StageHealthy && !a.ranElse(known, i, facts) && !a.drifted(e, facts) {
+			if !failed && !a.cameBack(e, item) && e.to.rendered() == a.edits[known].to.rendered() && item.Recovered == 0 && item.Stage == release.StageHealthy && !a.ranElse(known, i, facts) && !a.drifted(a.edits[known+1], facts) {
 				wrong = append(wrong, fmt.Sprintf("edit %d (%s) changed nothing, and is told", i, e.to.tag))
 			}
 			known, failed = i, item.Stage != release.StageHealthy
+			if item.At.After(lastAt) {
+				last, lastFailed, lastAt = known, failed, item.At
+			}
 		case n == 1 || e.to.rendered() == a.edits[i-1].to.rendered():
-		case !a.undone(known, i, own, facts):
+		case !a.undone(known, i, own, facts) && !a.undone(last, i, own, facts):
 			missing = append(missing, fmt.Sprintf("edit %d (%s, %s) is neither told nor named in its successor's notice", i, e.how, e.to.tag))
 		}
 	}
-	missing = append(missing, a.lastIsTold(known, failed)...)
+	if unknown := a.lastIsTold(known, failed); unknown != nil && a.lastIsTold(last, lastFailed) != nil {
+		missing = append(missing, unknown...)
+	}
 	for _, e := range a.edits[1:] {
 		if item, told := own[e.commit]; told && a.cameBack(e, item) {
 			syncs = append(syncs, item)
@@ -90,7 +98,7 @@ func (a *historyApp) claims(i int, item release.Item, facts []sight) []string {
 // first of them.
 func (a *historyApp) ranElse(known, i int, facts []sight) bool {
 	return slices.ContainsFunc(facts, func(s sight) bool {
-		if s.deployed == "" || !a.commits.reached(a.edits[known].commit, s.deployed) && known > 0 || a.commits.reached(a.edits[i].commit, s.deployed) {
+		if s.deployed == "" || s.syncFailed || !a.commits.reached(a.edits[known].commit, s.deployed) && known > 0 || a.commits.reached(a.edits[i].commit, s.deployed) {
 			return false
 		}
 		return a.contentAt(s.deployed).rendered() != a.edits[known].to.rendered()

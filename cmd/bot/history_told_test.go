@@ -78,6 +78,14 @@ func (v *told) items(app string) []release.Item {
 	return found
 }
 
+// ledger is an app's, as it is stored.
+func (v *told) ledger(app string) (body string) {
+	if err := v.db.QueryRow(`SELECT body FROM ledgers WHERE app = ? AND environment = 'prod'`, app).Scan(&body); err != nil {
+		return err.Error()
+	}
+	return body
+}
+
 // shown says that the channel has the last state of every notice.
 func (v *told) shown() bool {
 	v.mu.Lock()

@@ -49,6 +49,7 @@ func newHistoryWorld(t *testing.T, seed uint64, apps int) *historyWorld {
 	w := &historyWorld{rng: rand.New(rand.NewPCG(seed, 0))}
 	w.stage = newStage(t, func(c *config) {
 		c.Align = release.AlignNever
+		c.Rollout.Timeout = 20 * time.Second
 		c.times.Lease, c.times.Renew, c.times.Take = time.Second, 300*time.Millisecond, 100*time.Millisecond
 		c.times.Retry, c.times.Odd, c.times.Recover, c.times.Post = 500*time.Millisecond, time.Second, time.Second, time.Second
 		c.times.Gather = 5 * time.Second
@@ -180,6 +181,7 @@ func (a *historyApp) tell(err error) string {
 	for _, item := range a.told.items(a.name) {
 		fmt.Fprintf(&b, "  %s %s %s→%s %s by %q, skipped %+v, at %s\n", item.Update, item.Kind, item.From, item.To, item.Stage, item.By, item.Skipped, item.At.Format("05.000"))
 	}
+	fmt.Fprintf(&b, "ledger:\n  %s\n", a.told.ledger(a.name))
 	fmt.Fprintf(&b, "true:\n")
 	for _, s := range a.truth.all() {
 		fmt.Fprintf(&b, "  %s busy %v failed %v/%v %.7s compared %.7s %s %s %s\n", s.at.UTC().Format("05.000"), s.busy, s.syncFailed, s.failing, s.deployed, s.compared, s.sync, s.health, s.tags)

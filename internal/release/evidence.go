@@ -72,7 +72,7 @@ func weighCommit(op Operation, look Look) evidence {
 		}
 	}
 	// The operation that applied ours may have been overwritten by a later one.
-	for _, d := range s.History {
+	for _, d := range s.done() {
 		if d.ID > op.Baseline.HistoryID && look.every(d.Revisions, Fact.effective) {
 			e.applied, e.folded = true, look.first(Fact.newer, d.Revisions)
 			break
@@ -124,6 +124,15 @@ func (s Snapshot) syncs() (current, past [][]Revision) {
 		past = [][]Revision{o.Requested, o.Result}
 	}
 	return current, past
+}
+
+// done is the deployment history without the operation that is running. Argo CD
+// records it shortly before it ends, which is when it says what it changed.
+func (s Snapshot) done() []Deployment {
+	if s.Operation == nil || !running(s.Operation) {
+		return s.History
+	}
+	return slices.DeleteFunc(slices.Clone(s.History), func(d Deployment) bool { return d.StartedAt == s.Operation.StartedAt })
 }
 
 // every says that the revisions of all sources we follow are so.

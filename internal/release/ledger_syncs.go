@@ -11,12 +11,7 @@ import (
 // revisions is still to be filled in.
 func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 	var found []Deployed
-	for _, d := range s.History {
-		// Argo CD writes history shortly before the operation ends, which then says
-		// what it changed.
-		if s.Operation != nil && running(s.Operation) && d.StartedAt == s.Operation.StartedAt {
-			continue
-		}
+	for _, d := range s.done() {
 		if r := at(d.Revisions, source); d.ID > l.Deployed.HistoryID && r.IsCommit() {
 			found = append(found, Deployed{HistoryID: d.ID, StartedAt: d.StartedAt, Revision: r, By: d.By})
 		}
@@ -86,7 +81,7 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 func (l Ledger) Brought(d Deployed) []Revision {
 	var found []Revision
 	for _, u := range slices.Backward(l.Open[l.synced()+1:]) {
-		if u.To.Same(d.Content) && u.Commit != "" {
+		if u.To.Same(d.Content) && u.Commit != "" && !u.closed() {
 			found = append(found, u.Commit)
 		}
 	}
@@ -114,7 +109,7 @@ func (l Ledger) accounts(d Deployed, last int) int {
 	found := -1
 	for i, u := range l.Open {
 		switch {
-		case !u.To.Same(d.Content):
+		case !u.To.Same(d.Content), u.closed():
 		case i == last && u.Progress.Stage != StageSuperseded:
 			found = i
 		case i > last && (u.Commit == d.Revision || u.Commit == d.Brings):

@@ -660,6 +660,15 @@ func TestLedgerTells(t *testing.T) {
 			w.record(c, "", true)
 			w.look().gets(string(b), StageSuperseded).gets(string(c), StageHealthy)
 		}, []string{"release A→C healthy by commit of by-C -B late"}, ""},
+		{"a failure is told, then an earlier rollout, and then what came between", func(w *tale) {
+			b := w.push("B")
+			w.sync(b, "").gets(string(b), StageRollingOut)
+			c, d := w.push("C"), w.push("D")
+			w.look().gets(string(d), StageSyncFailed).gets(string(b), StageHealthy).gets(string(c), StageSuperseded)
+		}, []string{
+			"release A→D sync failed by commit of by-D", "release D→B healthy by commit of by-B",
+			"release A→D sync failed by commit of by-D -C",
+		}, ""},
 		{"forth and back and on while the bot was away", func(w *tale) {
 			w.late = true
 			for _, tag := range []Tag{"B", "A", "C", "A", "D"} {

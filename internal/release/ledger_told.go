@@ -46,8 +46,7 @@ func (l Ledger) Progressed(id string, p Progress, rollouts map[string]string, no
 		return l.live(i, rollouts, now)
 	case p.Stage == StageSuperseded && u.Outcome != "":
 		// It was told as failed, and what came after it is told by itself.
-		l.Open = slices.Delete(l.Open, i, i+1)
-		return l, nil
+		return l.tidied(), nil
 	case p.Stage == StageSuperseded:
 		return l.named(i)
 	case !p.Stage.Failed():
@@ -69,6 +68,7 @@ func (l Ledger) named(i int) (Ledger, *Telling) {
 	by.Skipped = append(l.Open[i].skipped(), by.Skipped...)
 	l.Open[i+1+next] = by
 	l.Open = slices.Delete(l.Open, i, i+1)
+	l = l.tidied()
 	t := &Telling{Update: by, From: by.From, Kind: by.kind(by.From)}
 	t.Update.Progress.Stage = by.Outcome // it may be on its way once more
 	return l, t
@@ -89,7 +89,13 @@ func (l Ledger) live(i int, rollouts map[string]string, now time.Time) (Ledger, 
 	if u.How == HowChart {
 		unchanged = len(rollouts) == 0 || len(l.Rollouts) == 0 || maps.Equal(rollouts, l.Rollouts)
 	}
-	l.Open = slices.DeleteFunc(slices.Clone(l.Open[i+1:]), Update.past)
+	l.Open = slices.Clone(l.Open[i+1:])
+	for j := range l.Open {
+		if o := &l.Open[j]; o.past() {
+			o.Progress = o.Progress.Enter(StageSuperseded, now)
+		}
+	}
+	l = l.tidied()
 	l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now}
 	if len(rollouts) > 0 {
 		l.Rollouts = rollouts
@@ -131,6 +137,21 @@ func (l Ledger) failed(i int, now time.Time) (Ledger, *Telling) {
 	l.Open[i] = u
 	return l, &Telling{Update: u, From: u.From, Kind: u.kind(u.From)}
 }
+
+// tidied is without the failed updates that have come to their end. One stands
+// while another before it is not through, since that may have to be named in
+// its notice.
+func (l Ledger) tidied() Ledger {
+	waiting := false
+	l.Open = slices.DeleteFunc(slices.Clone(l.Open), func(u Update) bool {
+		waiting = waiting || u.Outcome == ""
+		return u.closed() && !waiting
+	})
+	return l
+}
+
+// closed says that people know of the failure, and it is no longer followed.
+func (u Update) closed() bool { return u.Outcome != "" && u.Progress.Stage == StageSuperseded }
 
 // past says that people know of the failure and no sync was seen. Once they
 // have been told of another update, its recovery would be another one again.

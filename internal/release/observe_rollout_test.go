@@ -56,6 +56,12 @@ func TestASyncThatChangesNothing(t *testing.T) {
 		if p := watch(t, promotion(a)).see(done); p.Stage != StageHealthy || p.Memory.Had != unchanged {
 			t.Errorf("unchanged %v: %q, had it %v", unchanged, p.Stage, p.Memory.Had)
 		}
+		// The history has it shortly before the operation ends.
+		ending := done.operation(func(o *SyncOperation) { o.Phase, o.Unchanged = "Running", false })
+		ending.History = []Deployment{{ID: 9, StartedAt: done.Operation.StartedAt, Revisions: a.at(ours)}}
+		if p := watch(t, promotion(a)).see(ending, done); p.Stage != StageHealthy || p.Memory.Had != unchanged {
+			t.Errorf("unchanged %v, seen before it ended: %q, had it %v", unchanged, p.Stage, p.Memory.Had)
+		}
 	}
 }
 
