@@ -13,12 +13,12 @@ TOOL  = $(GO) tool -modfile=tools.mod
 
 .PHONY: test check lint vuln race e2e e2e-3.6 e2e-rival histories golden fuzz
 
-# Most tests wait for something, so more of them than there are cores run at once.
+# Most tests wait for something, so many of them run at once.
 # Vet is lint's work. Three test binaries have Argo CD's libraries in them and
 # are linked anew each time: Go's own linker takes half as long for them as the
 # system's, which one of those libraries would have it call.
 test:
-	$(GO) test -parallel 6 -vet=off -ldflags=-linkmode=internal ./...
+	GOGC=400 $(GO) test -parallel 12 -vet=off -ldflags=-linkmode=internal ./...
 
 check: test lint
 
@@ -37,8 +37,10 @@ vuln:
 	if [ $$code = 3 ]; then exit 3; fi; \
 	if [ $$code != 0 ]; then echo "govulncheck: no result (exit code $$code), its database could not be had"; fi
 
+# Under the race detector a history costs ten times as much.
 race:
-	$(GO) test -race -parallel 4 ./...
+	$(GO) test -race -parallel 4 -skip '^TestHistories$$' ./...
+	$(GO) test -race ./cmd/bot -run '^TestHistories$$' -histories 16 -apps 8
 
 e2e:
 	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -parallel 8 -timeout 30m -skip '^TestSideBySide$$' ./...

@@ -26,13 +26,26 @@ type told struct {
 
 func openTold(path string) (*told, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_query_only=1&_busy_timeout=5000")
-	return &told{db: db}, err
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1) // by which SQLite tells whether others have written
+	return &told{db: db}, nil
 }
 
 // run reads every now and then until ctx ends.
 func (v *told) run(ctx context.Context) {
-	for pause(ctx, 100*time.Millisecond) {
-		notices, err := v.read(ctx)
+	for read := int64(-1); pause(ctx, 100*time.Millisecond); {
+		var version int64
+		err := v.db.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version)
+		if err == nil && version == read {
+			continue
+		}
+		read = version
+		var notices []release.Notice
+		if err == nil {
+			notices, err = v.read(ctx)
+		}
 		v.mu.Lock()
 		if v.notices, v.err = notices, err; err != nil {
 			v.notices = nil
