@@ -177,6 +177,9 @@ func (m *Memory) remember(e evidence, look Look) {
 	s := look.Snapshot
 	if e.applied && !m.Applied {
 		m.Applied, m.AppliedAt, m.Had = true, look.At, e.had
+		if e.had {
+			m.AppliedStart = e.start
+		}
 	}
 	m.Compared = m.Compared || e.looked
 	if !e.anew {

@@ -32,6 +32,7 @@ type tale struct {
 	branch  []step
 	lost    []step // by a rewriting
 	s       Snapshot
+	begun   int // syncs
 	late    bool
 	updates map[string]Update // all that there ever were, as they were last seen
 	told    []Telling
@@ -116,10 +117,8 @@ func (w *tale) history(since Revision) History {
 
 // record has Argo CD sync a revision; a full sync enters the history.
 func (w *tale) record(rev Revision, by string, full bool) {
-	at := sec(len(w.s.History)*10 + 1)
-	if w.s.Operation != nil && w.s.Operation.StartedAt >= at {
-		at = w.s.Operation.StartedAt + "0"
-	}
+	w.begun++
+	at := sec(w.begun * 10)
 	w.s.Operation = &SyncOperation{Phase: "Succeeded", StartedAt: at, FinishedAt: at, Requested: []Revision{rev}, Result: []Revision{rev}, By: by}
 	if full {
 		w.s.HistoryID++
@@ -287,7 +286,7 @@ func (w *tale) ran(of string) *tale {
 	id := w.id(of)
 	w.now = w.now.Add(10 * time.Second)
 	p := w.updates[id].Progress.Enter(StageHealthy, w.now)
-	p.Memory.Applied, p.Memory.Had = true, true
+	p.Memory.Applied, p.Memory.Had, p.Memory.AppliedStart = true, true, w.s.Operation.StartedAt
 	w.progressed(id, p, w.l.Rollouts)
 	return w
 }
@@ -526,6 +525,19 @@ func TestLedgerTells(t *testing.T) {
 			w.s.Operation.Phase, w.s.Operation.Unchanged = "Succeeded", true
 			w.look().ran(string(b))
 		}, nil, ""},
+		{"settings without effect, found before a rollback and heard of after it", func(w *tale) {
+			b := w.values("v2")
+			w.sync(b, "").gets(string(b), StageHealthy)
+			c := w.values("v3")
+			w.look()
+			before := w.s.Operation
+			w.record(w.branch[0].rev, "ann", true)
+			w.look()
+			w.s.Operation, before = before, w.s.Operation
+			w.ran(string(c))
+			w.s.Operation = before
+			w.gets("sync A", StageHealthy)
+		}, []string{"settings A→A healthy by commit of by-A", "release A→A healthy by sync (ann)"}, "A"},
 		{"settings that an older revision brings, and Git then says", func(w *tale) {
 			b := w.values("v2")
 			w.sync(b, "").gets(string(b), StageHealthy)

@@ -32,11 +32,14 @@ func (l Ledger) Progressed(id string, p Progress, rollouts map[string]string, no
 	if !found {
 		return l, nil
 	}
+	switch u := l.Open[i]; {
+	case u.Progress.Stage == StageSuperseded:
+		return l, nil // it was still on its way when that was found
+	case p.Stage == StageHealthy && !u.Synced && l.outdates(p):
+		return l, nil // it will be looked at anew
+	}
 	l.Open = slices.Clone(l.Open)
 	u := &l.Open[i]
-	if u.Progress.Stage == StageSuperseded {
-		return l, nil // it was still on its way when that was found
-	}
 	u.Progress = p
 	switch {
 	case p.Stage == StageSuperseded && u.How == HowCommit && i == l.synced():
@@ -136,6 +139,13 @@ func (l Ledger) failed(i int, now time.Time) (Ledger, *Telling) {
 	u.Outcome = u.Progress.Stage
 	l.Open[i] = u
 	return l, &Telling{Update: u, From: u.From, Kind: u.kind(u.From)}
+}
+
+// outdates says that a sync has been taken in that was begun after an update
+// was seen to be live without any: what runs now is another matter.
+func (l Ledger) outdates(p Progress) bool {
+	m := p.Memory
+	return m.Had && l.Deployed.StartedAt != "" && m.AppliedStart != l.Deployed.StartedAt && !notBefore(m.AppliedStart, l.Deployed.StartedAt)
 }
 
 // tidied is without the failed updates that have come to their end. One stands
