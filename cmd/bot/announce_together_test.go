@@ -29,7 +29,8 @@ func TestChartCommit(t *testing.T) {
 	values := s.gitOut("show", "main:"+chartValues)
 	s.push("chart: a remark", map[string][]byte{chartValues: []byte("# a remark\n" + values + "\n")})
 	s.push("chart: trace", map[string][]byte{chartValues: []byte(strings.Replace(values, "env: {}", "env: {TRACE: all}", 1) + "\n")})
-	s.notice("", 1, "3 apps rolled out anew in prod", "red", "green", "blue", "None of the app's own files changed")
+	s.push("docs: elsewhere", map[string][]byte{"README.md": []byte("# web-core\n")}) // may be the one that is deployed
+	s.notice("", 1, "3 apps rolled out anew in prod", "chart: trace", "red", "green", "blue", "None of the app's own files changed", "by "+eva)
 	s.release("prod", "red", "sha-2")
 	s.notice("", 1, "red in prod: `sha-1` → `sha-2`")
 	s.only(releases, "", 1)

@@ -26,8 +26,9 @@ type repository interface {
 	// the edits, 0 for all.
 	History(ctx context.Context, app release.App, environment string, since release.Revision, most int) (release.History, error)
 	Fact(ctx context.Context, commit, rev release.Revision, path, values string, tag release.Tag) (release.Fact, error)
-	// Differs says whether what is at a path differs between two commits.
-	Differs(ctx context.Context, a, b release.Revision, path string) (bool, error)
+	// Changed is the newest commit between two that changed what is at a path, nil
+	// where they have the same there.
+	Changed(ctx context.Context, a, b release.Revision, path string) (*release.Edit, error)
 	// Hosts are where the app is to be seen, from its environment values.
 	Hosts(ctx context.Context, app release.App, environment string) ([]string, error)
 	// Follow gives the branch's tip each time it is seen to have moved.

@@ -1,6 +1,7 @@
 package automation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -132,9 +133,9 @@ func (w *watcher) item(l release.Ledger, t release.Telling) release.Item {
 	if u.Rollback || u.Regression {
 		item.Held = w.reason(u)
 	}
-	if u.Edit != nil {
-		item.Subject, item.Operation = u.Edit.Subject, u.Edit.Trailers["Operation-Id"]
-		for _, a := range u.Edit.Authors {
+	if e := cmp.Or(u.Edit, u.Chart); e != nil {
+		item.Commit, item.Subject, item.Operation = e.Revision, e.Subject, e.Trailers["Operation-Id"]
+		for _, a := range e.Authors {
 			item.Authors = append(item.Authors, a.Name)
 		}
 	}

@@ -107,7 +107,7 @@ func (w *watcher) takeSync(ctx context.Context, l release.Ledger, d release.Depl
 		}
 		d.Older = fact.Relation == release.RelationOlder || fact.Relation == release.RelationDiverged
 		if path := w.chart(source); path != "" && d.Content.Same(l.Told.Content) {
-			if d.Charted, err = w.Repository.Differs(ctx, before, d.Revision, path); err != nil {
+			if d.Chart, err = w.Repository.Changed(ctx, before, d.Revision, path); err != nil {
 				return l, err
 			}
 		}

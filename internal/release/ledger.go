@@ -55,7 +55,7 @@ type Deployed struct {
 	By        string   // who asked for it, "" if Argo CD did it by itself
 	Older     bool     // the revision is older than the one deployed before, or on another branch
 	Unchanged bool     // it found everything as it was to be
-	Charted   bool     // other files that the app is rendered from differ from the revision before
+	Chart     *Edit    // the newest commit that changed other files that the app is rendered from; nil if none did since the revision before
 }
 
 // Told is a release that people know to be live, or to have failed.
@@ -75,6 +75,7 @@ type Update struct {
 	To         Content
 	Commit     Revision // that brought it, "" if none did
 	Edit       *Edit    // of a commit to the app's own files
+	Chart      *Edit    // of the commit to other files that rolled it out anew
 	By         string   // who asked Argo CD for it
 	Rollback   bool     // to a release that the environment ran before
 	Regression bool     // Argo CD went back by itself

@@ -65,7 +65,8 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	case !d.Content.Same(l.Told.Content), l.Told.Failed, underWay:
 		u.How = HowSync
 		u.ID = l.id(HowSync, l.UID+"-"+strconv.FormatInt(d.HistoryID, 10)+"-"+d.StartedAt)
-	case d.Charted && len(l.Rollouts) > 0:
+	case d.Chart != nil && len(l.Rollouts) > 0:
+		u.Chart = d.Chart
 		u.How, u.ID, u.Regression = HowChart, l.id(HowChart, string(d.Revision)), false
 	default:
 		return l

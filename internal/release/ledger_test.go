@@ -137,7 +137,9 @@ func (w *tale) syncs(l Ledger) []Deployed {
 			_, m := w.find(before)
 			d.Older = n < m || m < 0
 			for _, between := range w.branch[max(0, min(n, m)+1) : max(n, m)+1] {
-				d.Charted = d.Charted || between.chart && d.Content.Same(l.Told.Content)
+				if between.chart && d.Content.Same(l.Told.Content) {
+					d.Chart = &Edit{Revision: between.rev, Authors: []Identity{{Name: "by-chart"}}}
+				}
 			}
 		}
 		before = d.Revision
