@@ -77,8 +77,8 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 }
 
 // Brought are the commits that waited to be deployed and that a sync may have
-// brought, newest first. It is nil where what the revision says tells which one,
-// and Git need not be asked which of them it contains.
+// brought, newest first: those that say what it deployed. Git is to be asked
+// which of them its revision contains. It is nil where there is nothing to ask.
 func (l Ledger) Brought(d Deployed) []Revision {
 	var found []Revision
 	for _, u := range slices.Backward(l.Open[l.synced()+1:]) {
@@ -86,7 +86,7 @@ func (l Ledger) Brought(d Deployed) []Revision {
 			found = append(found, u.Commit)
 		}
 	}
-	if len(found) < 2 {
+	if slices.Contains(found, d.Revision) {
 		return nil
 	}
 	return found
@@ -105,7 +105,7 @@ func (l Ledger) synced() int {
 
 // accounts is the index of the open update that a sync carries out, -1 if it is
 // none: the last that was synced once more, or a commit that was not synced so
-// far. A sync of what was synced before the last goes back.
+// far and that it contains. A sync of what was synced before the last goes back.
 func (l Ledger) accounts(d Deployed, last int) int {
 	found := -1
 	for i, u := range l.Open {
@@ -115,8 +115,6 @@ func (l Ledger) accounts(d Deployed, last int) int {
 			found = i
 		case i > last && (u.Commit == d.Revision || u.Commit == d.Brings):
 			return i
-		case i > last:
-			found = i
 		}
 	}
 	return found

@@ -696,6 +696,15 @@ func TestLedgerTells(t *testing.T) {
 			}
 			w.gets(string(d), StageHealthy)
 		}, []string{"release A→D healthy by commit of by-D -B -A -C -A late"}, ""},
+		{"healed, gone and back while the bot was away", func(w *tale) {
+			w.late = true
+			w.record(w.other(), "", true)
+			b := w.push("B")
+			w.record(w.other(), "", true)
+			a := w.push("A")
+			w.record(w.other(), "", true)
+			w.look().gets(string(b), StageSuperseded).gets(string(a), StageHealthy)
+		}, []string{"rollback A→A healthy by commit of by-A -B late"}, ""},
 		{"a rollback of a rollout while the bot was away", func(w *tale) {
 			w.late = true
 			b, c := w.push("B"), w.push("C")

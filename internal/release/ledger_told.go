@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -82,13 +83,19 @@ func (l Ledger) named(i int) (Ledger, *Telling) {
 func (l Ledger) live(i int, rollouts map[string]string, now time.Time) (Ledger, *Telling) {
 	u, before := l.Open[i], l.Told
 	left := false // what people know of had been left
+	brought, last := u.Synced, l.synced()
 	u.Skipped = slices.Clone(u.Skipped)
-	for _, o := range l.Open[:i] {
+	for j, o := range l.Open[:i] {
+		if j == last && o.Outcome == "" && o.To.Same(u.To) { // of another revision that says the same
+			brought, u.By = true, cmp.Or(u.By, o.By)
+			u.Skipped = append(u.Skipped, o.Skipped...)
+			continue
+		}
 		u.Skipped = append(u.Skipped, o.skipped()...)
 		left = left || o.Synced && !o.To.Same(u.To)
 	}
 	// Settings that came into being without any sync had no effect.
-	unchanged := u.To.Same(before.Content) || u.Progress.Memory.Had && !u.Synced && u.To.Tag == before.Content.Tag
+	unchanged := u.To.Same(before.Content) || u.Progress.Memory.Had && !brought && u.To.Tag == before.Content.Tag
 	if u.How == HowChart {
 		unchanged = len(rollouts) == 0 || len(l.Rollouts) == 0 || maps.Equal(rollouts, l.Rollouts)
 	}
