@@ -160,7 +160,15 @@ func (w *historyWorld) last(ctx context.Context) {
 		w.t.Error(a.tell(err))
 	}
 	w.wait("the channel to show all", w.told.shown)
-	for _, p := range w.told.compare(w.public(releases)) {
+	// A failure may be recovering right now.
+	soon, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	var problems []string
+	_ = until(soon, func() bool {
+		problems = w.told.compare(w.public(releases))
+		return len(problems) == 0
+	})
+	for _, p := range problems {
 		w.t.Error(p)
 	}
 	for _, a := range w.apps {
