@@ -5,7 +5,28 @@ import (
 
 	"github.com/synestra/promoter/internal/release"
 	"github.com/synestra/promoter/internal/sandbox/argocd"
+	"github.com/synestra/promoter/internal/sandbox/githost"
 )
+
+// Where the branch is rewritten, how it came to what it says is not known. It may
+// have gone back, so automation is held.
+func TestRewrittenBranch(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, hurried, tagged("sha-1", "red")...)
+	s.watching()
+	s.release("prod", "red", "sha-2")
+	s.notice("red", 1, "red in prod: `sha-1` → `sha-2` · healthy")
+	s.gitOut("update-ref", "refs/heads/"+githost.Branch, githost.Branch+"~1")
+	s.notice("red", 2, "red in prod: `sha-2` → `sha-1` · healthy", "On hold: the branch was rewritten")
+	if hold, held, err := s.bot.store.Hold(t.Context(), "red"); err != nil || !held {
+		t.Errorf("hold %+v, %v, %v", hold, held, err)
+	}
+	s.release("prod", "red", "sha-3")
+	s.notice("red", 3, "red in prod: `sha-1` → `sha-3` · healthy")
+	if hold, held, err := s.bot.store.Hold(t.Context(), "red"); err != nil || held {
+		t.Errorf("hold %+v, %v, %v", hold, held, err)
+	}
+}
 
 // An Application that is deleted in the middle of a rollout and made anew is
 // another one, with a history that begins again: the update is told once, when

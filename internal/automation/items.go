@@ -130,7 +130,7 @@ func (w *watcher) item(l release.Ledger, t release.Telling) release.Item {
 		Took: t.Took, Stage: u.Progress.Stage, Note: u.Progress.Note, Cause: u.Progress.Cause, Recovered: t.Recovered,
 		Over: t.Over, Skipped: u.Skipped, Changelog: w.extras[u.ID].changelog, Hosts: w.extras[u.ID].hosts,
 	}
-	if u.Rollback || u.Regression {
+	if u.MayGoBack() {
 		item.Held = w.reason(u)
 	}
 	if e := cmp.Or(u.Edit, u.Chart); e != nil {
@@ -150,6 +150,9 @@ func (w *watcher) item(l release.Ledger, t release.Telling) release.Item {
 func (w *watcher) reason(u release.Update) string {
 	if w.env.Name != w.Environments.Prod.Name {
 		return ""
+	}
+	if u.Rewritten && !u.Rollback {
+		return fmt.Sprintf("the branch was rewritten, and %s may have gone back to `%s`", w.env.Name, u.To.Tag)
 	}
 	return fmt.Sprintf("%s went back to `%s`", w.env.Name, u.To.Tag)
 }

@@ -112,6 +112,16 @@ func (w *watcher) takeSync(ctx context.Context, l release.Ledger, d release.Depl
 			}
 		}
 	}
+	if d.Older && d.By == "" {
+		// Before Argo CD is said to have gone back by itself: the branch may have.
+		if _, _, err := w.Repository.Contents(ctx, w.env.Name); err != nil {
+			return l, err
+		}
+		var err error
+		if l, err = w.takeEdits(ctx, l); err != nil {
+			return l, err
+		}
+	}
 	for _, commit := range l.Brought(d) {
 		fact, err := w.Repository.Fact(ctx, commit, d.Revision, w.env.LayerPath(w.app), "", d.Content.Tag)
 		if err != nil {

@@ -174,7 +174,7 @@ func (w *watcher) holds(l release.Ledger, record *release.Record) {
 		}
 		// Where both are seen at once, which came first is not known: it is held.
 		switch {
-		case u.Rollback || u.Regression:
+		case u.MayGoBack():
 			record.Hold = &release.Hold{App: w.app, Since: u.Opened, Update: u.ID, By: by(u), Reason: w.reason(u)}
 		case u.How == release.HowCommit && u.To.Tag != w.ledger.Content.Tag:
 			record.Lift = w.app

@@ -78,6 +78,7 @@ type Update struct {
 	Chart      *Edit    // of the commit to other files that rolled it out anew
 	By         string   // who asked Argo CD for it
 	Rollback   bool     // to a release that the environment ran before
+	Rewritten  bool     // another tag by a way that is not known, so it may be a rollback
 	Regression bool     // Argo CD went back by itself
 	Synced     bool     // Argo CD has deployed it, be it live or not
 	Opened     time.Time
@@ -174,6 +175,10 @@ func (l Ledger) Remade(uid string) Ledger {
 	return l
 }
 
+// MayGoBack says that the update goes back to an earlier release, or that
+// whether it does cannot be told.
+func (u Update) MayGoBack() bool { return u.Rollback || u.Regression || u.Rewritten }
+
 // TakeEdits takes in what the branch has gained since the cursor. late says
 // that it may be there for long, since the bot was away.
 func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
@@ -200,7 +205,8 @@ func (l Ledger) TakeEdits(h History, late bool, now time.Time) Ledger {
 		}
 		l.Open = append(slices.Clone(l.Open), Update{
 			ID: l.id(HowCommit, string(e.Revision)+again), How: HowCommit, To: e.After, Commit: e.Revision, Edit: &e,
-			Opened: now, Late: late, Baseline: l.baseline(), Progress: Progress{Stage: StageCommitted, Since: now},
+			Rewritten: !h.Whole && e.After.Tag != e.Before.Tag,
+			Opened:    now, Late: late, Baseline: l.baseline(), Progress: Progress{Stage: StageCommitted, Since: now},
 		})
 	}
 	l.Cursor, l.Content = h.Tip, h.Now
