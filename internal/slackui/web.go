@@ -21,7 +21,7 @@ const (
 )
 
 // Requests serves what Slack calls in HTTP mode: POST /slack/commands,
-// /slack/interactivity and /slack/events. Nothing of a request is looked at
+// /slack/interactivity and /slack/events. Nothing of a request is acted on
 // before its signature is verified. The answer is the acknowledgement, as in
 // Socket Mode; without one it is 400 (unreadable), 401 (not signed by Slack, or
 // more than five minutes ago or ahead), 405, 413 (over 1 MiB), 415, or 503 while

@@ -250,6 +250,35 @@ func TestRequestsWhileNobodyTakesThemIn(t *testing.T) {
 	}
 }
 
+// A request that is being stored when the bot stops is answered all the same,
+// and what is answered is what becomes of it.
+func TestStopWhileARequestIsStored(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	b.cfg.Signing = signing
+	b.times.accept = patience
+	b.inbox.hold, b.inbox.entered = make(chan struct{}), make(chan string, 1)
+	stop := b.run()
+	acked := make(chan sandbox.Ack, 1)
+	go func() {
+		ack, err := b.Command(b.ctx(), ana, team, "/promote", "synestra-io")
+		if err != nil {
+			t.Error(err)
+		}
+		acked <- ack
+	}()
+	<-b.inbox.entered
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	b.notAccepted(<-acked)
+	close(b.inbox.hold) // it is stored now, too late
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if void, worked := b.inbox.count("void"), b.asked.count(); void != 1 || worked != 0 {
+		t.Errorf("%d void, %d worked on", void, worked)
+	}
+}
+
 // Without a signing secret nothing is taken for Slack's, not even what is
 // signed with none.
 func TestRequestsWithoutASigningSecret(t *testing.T) {
