@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -89,7 +90,7 @@ func newStage(t *testing.T, change func(*config), apps ...githost.App) *stage {
 // start runs the bot until the test ends or stop is called.
 func (s *stage) start() {
 	s.t.Helper()
-	log := slog.New(slog.NewTextHandler(s.logs, nil))
+	log := slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if s.bot, err = newBot(s.t.Context(), s.c, log); err != nil {
 		s.t.Fatal(err)
@@ -109,7 +110,28 @@ func (s *stage) start() {
 		}
 	})
 	s.t.Cleanup(s.stop)
+	if s.c.Slack.Mode == modeHTTP {
+		s.slack.SendOverHTTP(slack.RequestURLs{
+			Commands: s.url("/slack/commands"), Interactivity: s.url("/slack/interactivity"), Events: s.url("/slack/events"),
+		}, worldSigning)
+		s.wait("readiness", func() bool { return s.get("/readyz") == http.StatusOK })
+		return
+	}
 	s.wait("two sockets", func() bool { return s.slack.Sockets() >= 2 })
+}
+
+// url is where the bot serves a path.
+func (s *stage) url(path string) string { return "http://" + s.bot.listener.Addr().String() + path }
+
+// get asks the bot for a path.
+func (s *stage) get(path string) (status int) {
+	s.t.Helper()
+	resp, err := http.Get(s.url(path))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 func (s *stage) wait(what string, ok func() bool) {
@@ -238,7 +260,16 @@ func (s *stage) refused(m slack.Message, text string, commits int) {
 
 func TestPromote(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, nil)
+	for _, mode := range []string{modeSocket, modeHTTP} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			promote(t, mode)
+		})
+	}
+}
+
+func promote(t *testing.T, mode string) {
+	s := newStage(t, inMode(mode))
 	s.start()
 	s.command(ana, releases, "/promote", "  synestra-io ")
 	m := s.shows("is on `sha-2` in prod")
@@ -281,7 +312,15 @@ func TestPromote(t *testing.T) {
 	if len(s.replies()) != 0 || len(s.private(ana)) != 0 {
 		t.Errorf("a success says more than its message:\n%s", s.draw())
 	}
+	for _, secret := range []string{worldBotToken, worldAppToken, worldSigning, worldGitToken, worldArgoCD} {
+		if strings.Contains(s.logs.String(), secret) {
+			t.Errorf("the log has %s:\n%s", secret, s.logs)
+		}
+	}
 }
+
+// inMode is the configuration with that slack.mode.
+func inMode(mode string) func(*config) { return func(c *config) { c.Slack.Mode = mode } }
 
 func TestResetDev(t *testing.T) {
 	t.Parallel()

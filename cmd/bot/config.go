@@ -51,12 +51,18 @@ type config struct {
 	times   automation.Times
 }
 
+// How requests arrive from Slack.
+const (
+	modeSocket = "socket"
+	modeHTTP   = "http"
+)
+
 // defaultConfig has the value of every key that a file may leave out. What
 // nobody can guess (slack.channel, git.url) has none.
 func defaultConfig() config {
 	var c config
 	c.Language = "en"
-	c.Slack.Mode, c.Slack.Listen, c.Slack.APIURL = "socket", ":8080", "https://slack.com/api/"
+	c.Slack.Mode, c.Slack.Listen, c.Slack.APIURL = modeSocket, ":8080", "https://slack.com/api/"
 	c.Git.Branch, c.Git.Username = "main", "x-access-token"
 	c.Git.Committer = release.Identity{Name: "promoter", Email: "promoter@synestra.io"}
 	c.ArgoCD.Server = "argocd-server.argocd.svc:443"
@@ -88,7 +94,7 @@ func loadConfig(path string, env func(string) string) (config, error) {
 func parseConfig(name string, data []byte, env func(string) string) (config, error) {
 	c, p := defaultConfig(), newProblems(name)
 	readYAML(data, &c, p)
-	c.Secrets = loadSecrets(env, p)
+	c.Secrets = loadSecrets(env, c.Slack.Mode, p)
 	if p.lines != nil { // it is YAML at all
 		c.check(p)
 	}

@@ -52,13 +52,7 @@ var (
 )
 
 func (c config) checkSlack(p *problems) {
-	switch c.Slack.Mode {
-	case "socket":
-	case "http":
-		p.add("slack.mode", "http is not supported yet: use socket")
-	default:
-		p.add("slack.mode", "must be socket")
-	}
+	p.need(c.Slack.Mode == modeSocket || c.Slack.Mode == modeHTTP, "slack.mode", "must be socket or http")
 	_, port, err := net.SplitHostPort(c.Slack.Listen)
 	p.need(err == nil && isPort(port, 0), "slack.listen", "must be an address to listen at, such as :8080 or 127.0.0.1:8080")
 	checkService(p, "slack.api_url", c.Slack.APIURL)

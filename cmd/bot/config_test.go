@@ -212,7 +212,6 @@ func TestProblems(t *testing.T) {
 
 		{"Russian", "language: ru", []string{"c:3: language ru is not supported yet: use en"}},
 		{"another language", "language: fr", []string{"c:3: language must be en (ru comes later)"}},
-		{"HTTP mode", "", []string{"c:1: slack.mode http is not supported yet: use socket"}},
 		{"no path", "store: {path: ''}", []string{"c:3: store.path is missing: the path of the bot's database file"}},
 		{"tag path", "tag_path: image..tag", []string{"c:3: tag_path must be the keys down to the tag, such as image.tag"}},
 		{"tag path with a list in it", "tag_path: images[0].tag", []string{"c:3: tag_path must be the keys down to the tag, such as image.tag"}},
@@ -261,11 +260,7 @@ func TestProblems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			file := needed + tt.yaml
-			if tt.name == "HTTP mode" {
-				file = strings.Replace(needed, "slack: {", "slack: {mode: http, ", 1)
-			}
-			expectProblems(t, file, tokens(), tt.want)
+			expectProblems(t, needed+tt.yaml, tokens(), tt.want)
 		})
 	}
 }
@@ -304,7 +299,7 @@ func TestBadValues(t *testing.T) {
 		{"slack.channel", `"#releases"`, "must be the channel's id, not its name; Slack shows it at the end of the channel's details"},
 		{"slack.channel", `releases`, "must be a channel's id, such as C0123456789"},
 		{"slack.channel", `D0123456789`, "must be a channel's id, such as C0123456789"},
-		{"slack.mode", `rtm`, "must be socket"},
+		{"slack.mode", `rtm`, "must be socket or http"},
 		{"slack.listen", `8080`, listen},
 		{"slack.listen", `":http"`, listen},
 		{"slack.listen", `":65536"`, listen},

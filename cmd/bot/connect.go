@@ -42,8 +42,12 @@ func (c config) slackui(log *slog.Logger) slackui.Config {
 	for _, rule := range c.Permissions {
 		groups = groups || len(rule.Groups) > 0
 	}
+	app, signing := c.Secrets.SlackApp.loaded(), ""
+	if c.Slack.Mode == modeHTTP {
+		app, signing = "", c.Secrets.SlackSigning.loaded()
+	}
 	return slackui.Config{
-		APIURL: c.Slack.APIURL, BotToken: c.Secrets.SlackBot.loaded(), AppToken: c.Secrets.SlackApp.loaded(),
+		APIURL: c.Slack.APIURL, BotToken: c.Secrets.SlackBot.loaded(), AppToken: app, Signing: signing,
 		Channel: c.Slack.Channel, Groups: groups, EditGap: c.editGap,
 		Links: slackui.Links{Repository: c.Git.URL, ArgoCD: c.ArgoCD.WebURL, Namespace: "argocd"}, Log: log,
 	}

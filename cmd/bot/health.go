@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -18,9 +17,9 @@ type part struct {
 	ready func(context.Context) error
 }
 
-// serveHealth answers /healthz (the process runs), /readyz (what it depends on
-// can be used; otherwise which cannot, and why) and /metrics, until ctx ends.
-func serveHealth(ctx context.Context, listener net.Listener, parts []part, m *metrics) error {
+// healthRoutes answer /healthz (the process runs), /readyz (what it depends on
+// can be used; otherwise which cannot, and why) and /metrics.
+func healthRoutes(parts []part, m *metrics) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -31,23 +30,7 @@ func serveHealth(ctx context.Context, listener net.Listener, parts []part, m *me
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		// Probes take milliseconds; whoever is slower is cut off.
-		bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer stop()
-		if server.Shutdown(bounded) != nil {
-			server.Close()
-		}
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving health and metrics: %w", err)
-	}
-	<-stopped
-	return nil
+	return mux
 }
 
 // readiness asks every part at once, for at most two seconds.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -35,7 +36,7 @@ type bot struct {
 	staff      *commands.Desk
 	operations *commands.Operations
 	automation *automation.Automation
-	health     net.Listener
+	listener   net.Listener
 }
 
 // newBot builds the rooms and connects them. It calls nobody yet: what cannot
@@ -47,7 +48,7 @@ func newBot(ctx context.Context, c config, log *slog.Logger) (b *bot, err error)
 			b.close()
 		}
 	}()
-	if b.health, err = net.Listen("tcp", c.Slack.Listen); err != nil {
+	if b.listener, err = net.Listen("tcp", c.Slack.Listen); err != nil {
 		return b, fmt.Errorf("slack.listen: %w", err)
 	}
 	if b.store, err = store.Open(ctx, c.Store.Path); err != nil {
@@ -104,7 +105,7 @@ func owner() string {
 func (b *bot) run(ctx context.Context) error {
 	stopped := ctx
 	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return serveHealth(ctx, b.health, b.parts(), b.metrics) })
+	all.Go(func() error { return serve(ctx, b.listener, b.served()) })
 	all.Go(func() error { return b.repo.Run(ctx) })
 	all.Go(func() error { return b.argo.Run(ctx) })
 	all.Go(func() error { return b.operations.Run(ctx) })
@@ -122,6 +123,15 @@ func (b *bot) run(ctx context.Context) error {
 		return nil // stopping is what was asked for
 	}
 	return err
+}
+
+// served is what is answered on slack.listen.
+func (b *bot) served() http.Handler {
+	mux := healthRoutes(b.parts(), b.metrics)
+	if b.config.Slack.Mode == modeHTTP {
+		mux.Handle("/slack/", b.ui.Requests())
+	}
+	return mux
 }
 
 func (b *bot) parts() []part {
@@ -151,8 +161,8 @@ func (b *bot) sweep(ctx context.Context) error {
 
 func (b *bot) close() error {
 	var problems []error
-	if b.health != nil {
-		if err := b.health.Close(); !errors.Is(err, net.ErrClosed) {
+	if b.listener != nil {
+		if err := b.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			problems = append(problems, err)
 		}
 	}

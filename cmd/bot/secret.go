@@ -58,15 +58,16 @@ func (s secret) now(context.Context) (string, error) {
 
 // secrets are the bot's credentials.
 type secrets struct {
-	SlackBot, SlackApp secret
-	SlackSigning       secret // for HTTP mode
-	Git, ArgoCD        secret
-	Source             secret // may be left out
+	SlackBot     secret
+	SlackApp     secret // for Socket Mode
+	SlackSigning secret // for HTTP mode
+	Git, ArgoCD  secret
+	Source       secret // may be left out
 }
 
 // loadSecrets reads each secret from the environment or from the file that the
-// environment names, and reports what is missing or cannot be one.
-func loadSecrets(env func(string) string, p *problems) secrets {
+// environment names, and reports what is missing in slack.mode or cannot be one.
+func loadSecrets(env func(string) string, mode string, p *problems) secrets {
 	s := secrets{
 		SlackBot:     loadSecret(env, p, "SLACK_BOT_TOKEN", "xoxb-"),
 		SlackApp:     loadSecret(env, p, "SLACK_APP_TOKEN", "xapp-"),
@@ -75,9 +76,14 @@ func loadSecrets(env func(string) string, p *problems) secrets {
 		ArgoCD:       loadSecret(env, p, "ARGOCD_AUTH_TOKEN", ""),
 		Source:       loadSecret(env, p, "SOURCE_TOKEN", ""),
 	}
-	for name, given := range map[string]secret{
-		"SLACK_BOT_TOKEN": s.SlackBot, "SLACK_APP_TOKEN": s.SlackApp, "GIT_TOKEN": s.Git, "ARGOCD_AUTH_TOKEN": s.ArgoCD,
-	} {
+	needed := map[string]secret{"SLACK_BOT_TOKEN": s.SlackBot, "GIT_TOKEN": s.Git, "ARGOCD_AUTH_TOKEN": s.ArgoCD}
+	switch mode {
+	case modeSocket:
+		needed["SLACK_APP_TOKEN"] = s.SlackApp
+	case modeHTTP:
+		needed["SLACK_SIGNING_SECRET"] = s.SlackSigning
+	}
+	for name, given := range needed {
 		if given.value == nil {
 			p.add(name, "is missing: set %s, or %s_FILE to the path of a file that holds it", name, name)
 		}

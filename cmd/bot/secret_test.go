@@ -159,3 +159,38 @@ func TestSecretProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { expectProblems(t, needed, tokens(tt.env...), tt.want) })
 	}
 }
+
+// Each way in which requests arrive needs a secret of its own, and not the
+// other's.
+func TestSecretOfTheMode(t *testing.T) {
+	const overHTTP = "slack: {mode: http, channel: C0123456789}\ngit: {url: https://github.com/synestra/web-core.git}\n"
+	missing := func(name string) []string {
+		return []string{fmt.Sprintf("c: %s is missing: set %s, or %s_FILE to the path of a file that holds it", name, name, name)}
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	write(t, file, "0a1b\n")
+	for _, tt := range []struct {
+		name, yaml string
+		env        []string
+		want       []string
+		app, sign  string // what slackui is told
+	}{
+		{"socket", needed, nil, nil, "xapp-1", ""},
+		{"socket without", needed, []string{"SLACK_APP_TOKEN=", "SLACK_SIGNING_SECRET=0a1b"}, missing("SLACK_APP_TOKEN"), "", ""},
+		{"socket with both", needed, []string{"SLACK_SIGNING_SECRET=0a1b"}, nil, "xapp-1", ""},
+		{"http", overHTTP, []string{"SLACK_APP_TOKEN=", "SLACK_SIGNING_SECRET=0a1b"}, nil, "", "0a1b"},
+		{"http without", overHTTP, nil, missing("SLACK_SIGNING_SECRET"), "", ""},
+		{"http with both", overHTTP, []string{"SLACK_SIGNING_SECRET=0a1b"}, nil, "", "0a1b"},
+		{"http with a file", overHTTP, []string{"SLACK_SIGNING_SECRET_FILE=" + file}, nil, "", "0a1b"},
+		{"http with an empty secret", overHTTP, []string{"SLACK_SIGNING_SECRET=\n"}, []string{"c: SLACK_SIGNING_SECRET is empty"}, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			expectProblems(t, tt.yaml, tokens(tt.env...), tt.want)
+			if c, err := parseConfig("c", []byte(tt.yaml), tokens(tt.env...)); err == nil {
+				if ui := c.slackui(nil); ui.AppToken != tt.app || ui.Signing != tt.sign {
+					t.Errorf("app token %q, signing secret %q", ui.AppToken, ui.Signing)
+				}
+			}
+		})
+	}
+}

@@ -18,6 +18,7 @@ import (
 const (
 	worldBotToken = "xoxb-sandbox"
 	worldAppToken = "xapp-sandbox"
+	worldSigning  = "signing-sandbox" // only in HTTP mode
 	worldGitToken = "git-sandbox"
 	worldArgoCD   = "argocd-sandbox"
 )
@@ -112,7 +113,7 @@ permissions:
 // environ is the bot's environment in this world.
 func (w *world) environ(key string) string {
 	return map[string]string{
-		"SLACK_BOT_TOKEN": worldBotToken, "SLACK_APP_TOKEN": worldAppToken,
+		"SLACK_BOT_TOKEN": worldBotToken, "SLACK_APP_TOKEN": worldAppToken, "SLACK_SIGNING_SECRET": worldSigning,
 		"GIT_TOKEN": worldGitToken, "ARGOCD_AUTH_TOKEN": worldArgoCD,
 	}[key]
 }

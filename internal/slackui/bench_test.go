@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ const (
 	archived, anasDirect  = "C0ARCHIVED", "D0ANA"
 	groupDirect, deployer = "G0GROUP", "S0DEPLOYERS"
 )
+
+// signing is the signing secret in HTTP mode.
+const signing = "0a1b2c3d4e5f"
 
 // patience is for how long a test waits for what must happen.
 const patience = 20 * time.Second
@@ -138,8 +142,35 @@ func (b *bench) run() (stop func() error) {
 			b.t.Errorf("Run ended with: %v", err)
 		}
 	})
-	b.until("both sockets are open", func() bool { return b.Sockets() == 2 && u.Ready() == nil })
+	sockets := 2
+	if b.cfg.Signing != "" {
+		sockets = 0
+		b.serve(u)
+	}
+	b.until("it is ready", func() bool { return b.Sockets() == sockets && u.Ready() == nil })
 	return stop
+}
+
+// serve has Slack deliver to the UI over HTTP from now on.
+func (b *bench) serve(u *UI) (address string) {
+	server := httptest.NewServer(u.Requests())
+	b.t.Cleanup(server.Close)
+	b.SendOverHTTP(sandbox.RequestURLs{
+		Commands: server.URL + "/slack/commands", Interactivity: server.URL + "/slack/interactivity", Events: server.URL + "/slack/events",
+	}, b.cfg.Signing)
+	return server.URL
+}
+
+// eachWay runs a test in Socket Mode and in HTTP mode.
+func eachWay(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Parallel()
+	for mode, secret := range map[string]string{"socket": "", "http": signing} {
+		t.Run(mode, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{})
+			b.cfg.Signing = secret
+			test(t, b)
+		})
+	}
 }
 
 // until waits for something to happen in Slack, or elsewhere.

@@ -87,11 +87,7 @@ func (v *verdict) make(accepted bool) {
 func (u *UI) receive(ctx context.Context, d delivery) (ack any, work func()) {
 	v, mine := u.verdicts.of(d.key)
 	if !mine {
-		select {
-		case <-v.made:
-		case <-ctx.Done():
-			return nil, nil
-		}
+		<-v.made // soon: it is made by the deadline, and at once when ctx ends
 		if v.accepted {
 			return nil, nil
 		}

@@ -153,6 +153,7 @@ func fatalToken(err error) error {
 // state is how the bot stands towards Slack.
 type state struct {
 	mu      sync.Mutex
+	web     bool // HTTP mode, which has no sockets
 	sockets [2]bool
 	token   error
 	checked bool
@@ -178,7 +179,7 @@ func (s *state) ready() error {
 		return errors.New("slack has not been asked yet")
 	case s.token != nil:
 		return fmt.Errorf("slack does not take the bot's token: %w", s.token)
-	case !s.sockets[0] && !s.sockets[1]:
+	case !s.web && !s.sockets[0] && !s.sockets[1]:
 		return errors.New("no socket to Slack is open")
 	}
 	return nil

@@ -25,6 +25,7 @@ type Config struct {
 	APIURL   string // of the Web API; "" is Slack's own
 	BotToken string // xoxb-…
 	AppToken string // xapp-…, for Socket Mode; only [UI.Run] needs it
+	Signing  string // the signing secret, for HTTP mode in place of Socket Mode: requests come to [UI.Requests]
 	Channel  string // id of the channel for what cannot be posted where it was asked
 	Groups   bool   // rights depend on user groups, so they must be readable
 	Links    Links
@@ -53,6 +54,7 @@ type UI struct {
 	cards    card.Printer
 	inbox    Inbox
 	handle   Handler
+	arrivals chan arrival   // from UI.Requests to UI.Run
 	pool     chan struct{}  // a token is in it for each request being worked on
 	tasks    sync.WaitGroup // everything that Run must wait for
 	verdicts verdicts
@@ -109,9 +111,11 @@ func New(cfg Config, inbox Inbox, handle Handler) (*UI, error) {
 	}
 	u := &UI{
 		cfg: cfg, times: usualTimes(), log: cfg.Log, inbox: inbox, handle: handle,
-		http:  &http.Client{Timeout: 15 * time.Second},
-		cards: card.English(cfg.Links),
-		pool:  make(chan struct{}, cfg.Workers),
+		http:     &http.Client{Timeout: 15 * time.Second},
+		cards:    card.English(cfg.Links),
+		arrivals: make(chan arrival),
+		pool:     make(chan struct{}, cfg.Workers),
+		state:    state{web: cfg.Signing != ""},
 	}
 	// No retries by the library: only a call that may be made twice is
 	// repeated, and that is decided here. No debugging: it would log what people
@@ -125,8 +129,8 @@ func New(cfg Config, inbox Inbox, handle Handler) (*UI, error) {
 // restart. It then waits for what is being worked on and returns nil. An error
 // says what a person must put right before it makes sense to run again.
 func (u *UI) Run(ctx context.Context) error {
-	if u.inbox == nil || u.handle == nil || u.cfg.AppToken == "" {
-		return errors.New("taking requests in needs an inbox, a handler and a Slack app token")
+	if u.inbox == nil || u.handle == nil || u.cfg.AppToken == "" && u.cfg.Signing == "" {
+		return errors.New("taking requests in needs an inbox, a handler, and a Slack app token or signing secret")
 	}
 	defer u.tasks.Wait()
 	if err := u.signIn(ctx); err != nil {
@@ -141,10 +145,14 @@ func (u *UI) Run(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return u.workOff(running, pending) })
-	// Two connections: the library closes an old socket before it opens the
-	// next, and what people type while none is open is lost to them.
-	for n := range 2 {
-		group.Go(func() error { return u.keepConnected(running, n) })
+	if u.cfg.Signing != "" {
+		group.Go(func() error { return u.takeIn(running) })
+	} else {
+		// Two connections: the library closes an old socket before it opens the
+		// next, and what people type while none is open is lost to them.
+		for n := range 2 {
+			group.Go(func() error { return u.keepConnected(running, n) })
+		}
 	}
 	group.Go(func() error { return u.watchToken(running) })
 	return quiet(ctx, group.Wait())

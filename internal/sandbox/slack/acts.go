@@ -16,7 +16,8 @@ import (
 // Without an open socket the error is [ErrDispatchFailed]. If the
 // acknowledgement takes too long, the envelope is delivered once more, on
 // another socket if there is one, and the error is [ErrOperationTimeout]; the
-// Ack is then that of the second delivery, if it got one.
+// Ack is then that of the second delivery, if it got one. In HTTP mode see
+// [Server.SendOverHTTP].
 func (s *Server) Command(ctx context.Context, user, channel, command, text string) (Ack, error) {
 	s.mu.Lock()
 	u, ch, err := s.who(user, channel)

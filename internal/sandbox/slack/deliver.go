@@ -10,11 +10,13 @@ import (
 
 // What the person sees when the bot does not answer a command or a click.
 var (
-	ErrDispatchFailed   = errors.New("dispatch_failed: the bot has no open socket")
+	ErrDispatchFailed   = errors.New("dispatch_failed: the bot has no open socket, or does not answer at its request URL")
 	ErrOperationTimeout = errors.New("operation_timeout: the bot did not acknowledge in time")
+	ErrRequestFailed    = errors.New("the bot answered the request with an HTTP error") // in HTTP mode
 )
 
-// Envelope is one Socket Mode delivery.
+// Envelope is one delivery, as Socket Mode has it. Over HTTP it has no id, and
+// a response is always accepted.
 type Envelope struct {
 	ID              string // envelope_id; Deliver makes one up if it is empty
 	Type            string // slash_commands, interactive or events_api
@@ -46,10 +48,11 @@ type Ack struct {
 	After    time.Duration   // from the first delivery to the acknowledgement; 0 without one
 }
 
-// Deliver sends an envelope once, as it is, to one of the open sockets and
-// waits for its acknowledgement. Delivering one that was already delivered is
-// Slack's "same envelope twice". The errors are [ErrDispatchFailed],
-// [ErrOperationTimeout] and the context's.
+// Deliver sends an envelope once, as it is, to one of the open sockets (or to
+// its request URL, see [Server.SendOverHTTP]) and waits for its
+// acknowledgement. Delivering one that was already delivered is Slack's "same
+// envelope twice". The errors are [ErrDispatchFailed], [ErrOperationTimeout],
+// [ErrRequestFailed] and the context's.
 func (s *Server) Deliver(ctx context.Context, e Envelope) (Ack, error) {
 	ack, _, err := s.deliver(ctx, e, nil)
 	return ack, err
@@ -58,13 +61,13 @@ func (s *Server) Deliver(ctx context.Context, e Envelope) (Ack, error) {
 // Redeliver sends what an envelope carried in a new envelope, as a retry: same
 // trigger_id, another envelope_id.
 func (s *Server) Redeliver(ctx context.Context, e Envelope) (Ack, error) {
-	return s.Deliver(ctx, retryOf(e))
+	return s.Deliver(ctx, retryOf(e, "timeout"))
 }
 
-func retryOf(e Envelope) Envelope {
+func retryOf(e Envelope, reason string) Envelope {
 	e.ID = ""
 	e.RetryAttempt++
-	e.RetryReason = "timeout"
+	e.RetryReason = reason
 	return e
 }
 
@@ -73,6 +76,10 @@ func retryOf(e Envelope) Envelope {
 func (s *Server) deliver(ctx context.Context, e Envelope, avoid *socket) (Ack, *socket, error) {
 	if e.ID == "" {
 		e.ID = newID()
+	}
+	if to := s.overHTTP(); to != nil {
+		ack, err := s.send(ctx, to, e)
+		return ack, nil, err
 	}
 	s.mu.Lock()
 	k := s.hub.pick(avoid)
@@ -98,16 +105,17 @@ func (s *Server) deliver(ctx context.Context, e Envelope, avoid *socket) (Ack, *
 	}
 }
 
-// deliverTwice delivers an envelope and, if it is not acknowledged in time, its
-// retry on another socket. The person has seen the timeout by then, so the
-// error stays.
+// deliverTwice delivers an envelope and, if it is not acknowledged in time or
+// with a 5xx, its retry, on another socket. The person has seen the error by
+// then, so it stays.
 func (s *Server) deliverTwice(ctx context.Context, e Envelope) (Ack, error) {
 	began := time.Now()
 	ack, first, err := s.deliver(ctx, e, nil)
-	if !errors.Is(err, ErrOperationTimeout) {
+	reason := retryReason(err)
+	if reason == "" {
 		return ack, err
 	}
-	ack, _, retryErr := s.deliver(ctx, retryOf(e), first)
+	ack, _, retryErr := s.deliver(ctx, retryOf(e, reason), first)
 	if retryErr == nil {
 		ack.After = time.Since(began)
 	}

@@ -1,5 +1,6 @@
 // Package slack is a stand-in for Slack that speaks its real protocols: the
-// Web API over HTTP, Socket Mode over WebSocket, and response URLs. A bot runs
+// Web API over HTTP, Socket Mode over WebSocket, signed requests over HTTP in
+// its place ([Server.SendOverHTTP]), and response URLs. A bot runs
 // on it unchanged, in tests and in the terminal sandbox, with people acted by
 // [Server.Command] and [Server.Click].
 //
@@ -92,6 +93,7 @@ type Server struct {
 	opt     Options
 	addr    string
 	http    *http.Server
+	client  *http.Client // calls request URLs
 	methods map[string]method
 	done    chan struct{}  // closed by Close
 	running sync.WaitGroup // every goroutine and every request
@@ -102,6 +104,7 @@ type Server struct {
 	people   people
 	log      messageLog
 	hub      hub
+	web      *web // nil in Socket Mode
 	faults   faults
 	limits   limits
 	hooks    map[string]*hook   // response URLs by id
@@ -114,6 +117,7 @@ func Start(o Options) (*Server, error) {
 	s := &Server{
 		opt:      o.withDefaults(),
 		methods:  methods(),
+		client:   newClient(),
 		done:     make(chan struct{}),
 		changed:  make(chan struct{}),
 		people:   newPeople(),
@@ -179,6 +183,7 @@ func (s *Server) Close() {
 	if first {
 		close(s.done)
 	}
+	s.client.CloseIdleConnections()
 	_ = s.http.Close() // it closes what it can; there is nothing to do about the rest
 	for _, sock := range open {
 		sock.cut()
