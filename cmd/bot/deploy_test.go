@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/synestra/promoter/internal/commands"
 	"github.com/synestra/promoter/internal/sandbox/slack"
 )
 
@@ -36,15 +37,19 @@ func TestSlackManifest(t *testing.T) {
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	var commands []string
+	var listed []string
 	for _, c := range manifest.Features.Commands {
-		commands = append(commands, c.Command)
+		listed = append(listed, c.Command)
 		if c.ShouldEscape {
 			t.Errorf("%s escapes what is typed", c.Command)
 		}
 	}
-	if !slices.Equal(commands, []string{"/promote", "/reset-dev"}) {
-		t.Errorf("commands = %q", commands)
+	var known []string
+	for _, name := range commands.Names() {
+		known = append(known, "/"+name)
+	}
+	if !slices.Equal(listed, known) {
+		t.Errorf("commands = %q, the bot knows %q", listed, known)
 	}
 	if got, want := slices.Sorted(slices.Values(manifest.OAuth.Scopes.Bot)), slices.Sorted(slices.Values(slack.DefaultScopes())); !slices.Equal(got, want) {
 		t.Errorf("scopes = %q\nthe stand-in's = %q", got, want)

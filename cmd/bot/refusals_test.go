@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func TestRefusals(t *testing.T) {
 			s.slack.AddChannel(slack.Channel{ID: "C0OWN", Name: "own", BotIsMember: true})
 			s.c.Slack.Channel = "C0OWN"
 		}, ana, "/promote", "synestra-io", "/invite"},
+		{"unknown verb", nil, ana, "/release", "shwo", "I don't know `/release shwo`"},
+		{"a verb that pings", nil, ana, "/release", "<!channel> <@U1>", "I don't know"},
+		{"unknown topic", nil, ana, "/release", "help me", "I don't know `/release help me`"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
 		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},
 		{"a path", nil, ana, "/promote", "../x", "is not an app's name"},
@@ -101,6 +105,51 @@ func TestRefusals(t *testing.T) {
 			refused(t, s)
 		}
 	})
+}
+
+// A misspelt name has a button, and pressing it is no more than typing it
+// right: the person who presses it needs the right.
+func TestMeant(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.start()
+	for _, c := range []struct{ command, text, label string }{
+		{"/promote", "synestra-oi", "/promote synestra-io"},
+		{"/promote", "synestra-oi --force", "/promote synestra-io --force"},
+		{"/reset-dev", "synestra", "/reset-dev synestra-io"},
+	} {
+		question := s.ask(bob, c.command, c.text)
+		if b := button(question, c.label); b.ActionID == "" || !strings.Contains(string(question.Blocks), "Are you sure?") {
+			t.Fatalf("no button %q that asks once more:\n%s", c.label, s.slack.Render(question))
+		}
+		s.click(question, c.label)
+		s.wait("a refusal", func() bool {
+			return slices.ContainsFunc(s.private(bob), func(m slack.Message) bool {
+				return m.TS == question.TS && strings.Contains(s.slack.Render(m), "no rule gives you that right")
+			})
+		})
+	}
+	if got := s.commits(); len(got) != 0 {
+		t.Errorf("commits = %q", got)
+	}
+	s.click(s.ask(ana, "/promote", "synestra-oi"), "/promote synestra-io")
+	s.shows("is on `sha-2` in prod")
+	s.told()
+	if len(s.private(ana)) != 0 {
+		t.Errorf("the question stands:\n%s", s.draw())
+	}
+	help := s.ask(ana, "/release", "hlep promote")
+	s.click(help, "/release help promote")
+	s.wait("help", func() bool { return strings.Contains(s.slack.Render(s.private(ana)[0]), "/promote <app> --force") })
+}
+
+func button(m slack.Message, label string) slack.Button {
+	for _, b := range m.Buttons() {
+		if b.Label == label {
+			return b
+		}
+	}
+	return slack.Button{}
 }
 
 // degrade has CI release something to dev that crashes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/synestra/promoter/internal/release"
@@ -65,11 +66,15 @@ func (d *Desk) Handle(ctx context.Context, r release.Request) (release.Answer, e
 	if begun, err := d.Operations.begun(ctx, r.Delivery); err != nil || begun {
 		return release.Answer{}, err
 	}
+	// A button that runs a command is no more than typing it.
+	if r.Click == clickRun {
+		r.Text, r.Click, r.Subject = r.Subject, "", ""
+	}
 	answer, err := d.dispatch(ctx, r)
 	var no *release.Refusal
 	if errors.As(err, &no) {
 		d.Log.InfoContext(ctx, "request refused", "command", r.Command, "by", r.By.ID, "code", no.Code)
-		return release.Answer{Refusal: no, Link: no.Link}, nil
+		return release.Answer{Refusal: no, Link: no.Link, Choices: no.Choices}, nil
 	}
 	return answer, err
 }
@@ -80,18 +85,24 @@ func (d *Desk) dispatch(ctx context.Context, r release.Request) (release.Answer,
 		return d.promote(ctx, r)
 	case "reset-dev":
 		return d.resetDev(ctx, r)
+	case "release":
+		return d.releaseVerb(r)
 	}
-	return release.Answer{}, release.Refuse(release.CodeUnknownCommand, "Known here: `/promote` and `/reset-dev`.", "I don't know `%s`.", r.Command)
+	return release.Answer{}, release.Refuse(release.CodeUnknownCommand, "Known here: `/"+strings.Join(Names(), "`, `/")+"`.", "I don't know `%s`.", r.Command)
 }
 
-// known is the app that was named.
-func (d *Desk) known(ctx context.Context, typed string) (release.App, error) {
+// known is the app that was named. Where none is, but some may have been meant,
+// the refusal has buttons that run the command for them.
+func (d *Desk) known(ctx context.Context, command string, typed words) (release.App, error) {
 	all, _, err := d.Repository.Apps(ctx)
 	if err != nil {
 		return "", d.unreachable(ctx, release.CodeGitUnreachable, "Git", err)
 	}
-	p, no := find(typed, all)
+	p, no := find(typed.App, all)
 	if no != nil {
+		for _, near := range no.Names {
+			no.Choices = append(no.Choices, run(command, typed.with(near)))
+		}
 		return "", no
 	}
 	return p.App, nil

@@ -8,7 +8,7 @@ import (
 
 // promote is /promote <app>: dev's tag goes to prod.
 func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, error) {
-	typed, no := parse(r.Text, "--force")
+	typed, no := parse(r.Text, force)
 	if no != nil {
 		return release.Answer{}, no
 	}
@@ -17,7 +17,7 @@ func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, 
 	}
 
 	// Who may?
-	app, err := d.known(ctx, typed.App)
+	app, err := d.known(ctx, r.Command, typed)
 	if err != nil {
 		return release.Answer{}, err
 	}

@@ -29,7 +29,7 @@ func (d *Desk) resetDev(ctx context.Context, r release.Request) (release.Answer,
 	if typed.App == "" {
 		return release.Answer{}, release.Refuse(release.CodeNoApp, "Type the app's name, such as `/reset-dev synestra-io`.", "Which app's dev should be reset?")
 	}
-	app, err := d.known(ctx, typed.App)
+	app, err := d.known(ctx, r.Command, typed)
 	if err != nil {
 		return release.Answer{}, err
 	}

@@ -10,8 +10,30 @@ import (
 
 // words are what was typed after a command.
 type words struct {
+	Verb  string // of /release; "" for the other commands
 	App   string // as typed; "" if none was
 	Force bool
+}
+
+const force = "--force"
+
+// with is what would have been typed for another app.
+func (w words) with(app release.App) string {
+	parts := []string{w.Verb, string(app)}
+	if w.Force {
+		parts = append(parts, force)
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+// cutVerb parts what was typed after /release into its verb, which keyboards
+// like to begin with a capital, and the rest.
+func cutVerb(text string) (verb, rest string) {
+	text = strings.TrimSpace(text)
+	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+		text, rest = text[:i], strings.TrimSpace(text[i:])
+	}
+	return strings.ToLower(text), rest
 }
 
 // parse reads what was typed. It is the one door from text to a name: nothing
@@ -25,7 +47,7 @@ func parse(text string, options ...string) (words, *release.Refusal) {
 			word = "--" + rest
 		}
 		switch {
-		case word == "--force" && slices.Contains(options, word):
+		case word == force && slices.Contains(options, word):
 			w.Force = true
 		case strings.HasPrefix(word, "-"):
 			do := usage

@@ -67,6 +67,8 @@ type Refusal struct {
 	Link Place
 	// Names are apps that may have been meant.
 	Names []App
+	// Choices are buttons that do what may have been meant.
+	Choices []Choice
 }
 
 // Error is the refusal on one line, for logs.

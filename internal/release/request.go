@@ -6,7 +6,7 @@ import "time"
 // it has been worked off, so a restart finds it again.
 type Request struct {
 	Delivery string // unique key of the delivery; a redelivery has the same one
-	Command  string // "promote", "reset-dev"
+	Command  string // "promote", "reset-dev", "release"
 	Text     string // what was typed after the command, as it came
 	// Click is the button's name where a button was pressed, "" for a typed command.
 	Click string
