@@ -19,6 +19,10 @@ func TestRefusals(t *testing.T) {
 	layer := func(path, content string) func(*stage) {
 		return func(s *stage) { s.commit("by hand", map[string][]byte{path: []byte(content)}) }
 	}
+	guest := func(s *stage) {
+		s.slack.AddUser(slack.User{ID: "U0GUEST", Name: "guest", Guest: true})
+		s.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana, "U0GUEST"}})
+	}
 	var typed []func(*testing.T, *stage)
 	for _, c := range []struct {
 		name          string
@@ -31,10 +35,13 @@ func TestRefusals(t *testing.T) {
 		{"no app to reset", nil, ana, "/reset-dev", "", "Which app's dev should be reset?"},
 		{"no right", nil, bob, "/promote", "synestra-io", "no rule gives you that right"},
 		{"no right to reset", nil, bob, "/reset-dev", "synestra-io", "no rule gives you that right"},
-		{"a guest of the group", func(s *stage) {
-			s.slack.AddUser(slack.User{ID: "U0GUEST", Name: "guest", Guest: true})
-			s.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana, "U0GUEST"}})
-		}, "U0GUEST", "/promote", "synestra-io", "can't release"},
+		{"a guest of the group", guest, "U0GUEST", "/promote", "synestra-io", "can't release"},
+		{"a guest who reads", guest, "U0GUEST", "/release", "status", "can't see releases"},
+		{"a guest who reads of an app", guest, "U0GUEST", "/release", "status shop", "can't see releases"},
+		{"a guest who is offered something", guest, "U0GUEST", "/promote", "", "can't see releases"},
+		{"a reader who cannot be known", func(s *stage) {
+			s.slack.FailNext("users.info", 100, slack.Fault{Status: 500})
+		}, ana, "/release", "status", "cannot be found out"},
 		{"groups cannot be read", func(s *stage) {
 			s.slack.FailNext("usergroups.list", 100, slack.Fault{Status: 500})
 			s.slack.FailNext("usergroups.users.list", 100, slack.Fault{Status: 500})
@@ -68,6 +75,9 @@ func TestRefusals(t *testing.T) {
 		{"unknown verb", nil, ana, "/release", "shwo", "I don't know `/release shwo`"},
 		{"a verb that pings", nil, ana, "/release", "<!channel> <@U1>", "I don't know"},
 		{"unknown topic", nil, ana, "/release", "help me", "I don't know `/release help me`"},
+		{"a misspelt app of a verb", nil, ana, "/release", "status synestra-oi", "Did you mean `synestra-io`?"},
+		{"several apps of a verb", nil, ana, "/release", "status shop synestra-io", "one at a time"},
+		{"an option of a verb", nil, ana, "/release", "status shop --force", "I don't know the option"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
 		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},
 		{"a path", nil, ana, "/promote", "../x", "is not an app's name"},

@@ -78,7 +78,7 @@ func newBot(ctx context.Context, c config, log *slog.Logger) (b *bot, err error)
 func (b *bot) desk() *commands.Desk {
 	source := commands.Source{URL: b.config.Git.URL, Branch: b.config.Git.Branch}
 	return &commands.Desk{
-		Repository: b.repo, Histories: b.repo, Applications: b.argo, Questions: b.store,
+		Repository: b.repo, Histories: b.repo, Survey: b.repo, Applications: b.argo, Watch: b.argo, Questions: b.store, Records: b.store,
 		Policy: b.config.policy(), Environments: b.config.environments(), Source: source,
 		NewID: func() string { return ulid.Make().String() }, Log: b.log.With("room", "commands"),
 		Operations: &commands.Operations{

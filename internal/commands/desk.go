@@ -28,6 +28,24 @@ type histories interface {
 	History(ctx context.Context, app release.App, environment string, since release.Revision, most int) (release.History, error)
 }
 
+// survey is what Git says of every app in an environment.
+type survey interface {
+	Contents(ctx context.Context, environment string) (map[release.App]release.Content, release.Revision, error)
+}
+
+// watch is what Argo CD has said of all Applications, without asking it. Ready
+// is why that may be old, nil if it is not.
+type watch interface {
+	Known() []release.Snapshot
+	Ready() error
+}
+
+// records are what automation keeps in mind of an app.
+type records interface {
+	Hold(ctx context.Context, app release.App) (release.Hold, bool, error)
+	Holds(ctx context.Context) ([]release.Hold, error)
+}
+
 // people knows who somebody is, as far as rights depend on it.
 type people interface {
 	Person(ctx context.Context, who release.Person) (release.Person, error)
@@ -49,6 +67,9 @@ type Desk struct {
 	Questions    questions
 	Operations   *Operations
 	Histories    histories
+	Survey       survey
+	Watch        watch
+	Records      records
 	Policy       release.Policy
 	Environments release.Environments
 	Source       Source
@@ -86,7 +107,7 @@ func (d *Desk) dispatch(ctx context.Context, r release.Request) (release.Answer,
 	case "reset-dev":
 		return d.resetDev(ctx, r)
 	case "release":
-		return d.releaseVerb(r)
+		return d.releaseVerb(ctx, r)
 	}
 	return release.Answer{}, release.Refuse(release.CodeUnknownCommand, "Known here: `/"+strings.Join(Names(), "`, `/")+"`.", "I don't know `%s`.", r.Command)
 }
@@ -121,6 +142,21 @@ func (d *Desk) allowed(ctx context.Context, who release.Person, right release.Ri
 		return known, no
 	}
 	return known, nil
+}
+
+// reads refuses who may not see how releases stand. Someone whose standing
+// cannot be read may not.
+func (d *Desk) reads(ctx context.Context, who release.Person) error {
+	known, err := d.People.Person(ctx, who)
+	if err != nil {
+		d.Log.ErrorContext(ctx, "reading who a person is", "person", who.ID, "err", err)
+		return release.Refuse(release.CodeNoRight, "Try again in a minute; if it stays so, tell whoever runs the bot.",
+			"Whether you may see releases cannot be found out: Slack does not say who you are.")
+	}
+	if no := release.Reader(known); no != nil {
+		return no
+	}
+	return nil
 }
 
 // state reads all that a decision about the app is made on.

@@ -17,6 +17,8 @@ func forms() []form {
 		{"promote", "<app> --force", "the same, past the checks of dev, for people whose rule has `force: true`"},
 		{"promote", "", "what could be promoted now"},
 		{"reset-dev", "<app>", "dev goes back to prod's tag, or is synced where only the cluster has drifted; asks before a live session is discarded"},
+		{"release", "status", "how every app stands, what is wrong first; live sessions show only for one app"},
+		{"release", "status <app>", "how one app stands, who released what there, and what is going on"},
 		{"release", "help [command]", "what can be typed, or one command of it"},
 	}
 }

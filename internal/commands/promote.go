@@ -13,7 +13,7 @@ func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, 
 		return release.Answer{}, no
 	}
 	if typed.App == "" {
-		return d.offer(ctx)
+		return d.offer(ctx, r.By)
 	}
 
 	// Who may?

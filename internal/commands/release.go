@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -8,13 +9,23 @@ import (
 )
 
 // releaseVerb is /release <verb> …
-func (d *Desk) releaseVerb(r release.Request) (release.Answer, error) {
+func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answer, error) {
 	verb, rest := cutVerb(r.Text)
-	switch verb {
-	case "", "help":
+	if verb == "" || verb == "help" {
 		return help(rest)
 	}
-	return release.Answer{}, unknownVerb(verb, rest)
+	do := map[string]func(context.Context, release.Request, words) (release.Answer, error){
+		"status": d.status,
+	}[verb]
+	if do == nil {
+		return release.Answer{}, unknownVerb(verb, rest)
+	}
+	typed, no := parse(rest)
+	if no != nil {
+		return release.Answer{}, no
+	}
+	typed.Verb = verb
+	return do(ctx, r, typed)
 }
 
 // unknownVerb refuses a verb that there is not, with buttons for those that may

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func refusalOf(text string) *release.Refusal {
 
 // verbRefusal is why a text after /release is refused.
 func verbRefusal(text string) *release.Refusal {
-	_, err := new(Desk).releaseVerb(release.Request{Text: text})
+	_, err := new(Desk).releaseVerb(context.Background(), release.Request{Text: text})
 	var no *release.Refusal
 	errors.As(err, &no)
 	return no
@@ -125,7 +126,7 @@ func TestMeantVerb(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for text, want := range map[string]int{"": len(forms()), "help": len(forms()), "help promote": 3, "HELP /reset-dev": 1, "help /release help": 1} {
-		a, err := new(Desk).releaseVerb(release.Request{Text: text})
+		a, err := new(Desk).releaseVerb(context.Background(), release.Request{Text: text})
 		if err != nil || strings.Count(a.Text, "• ") != want {
 			t.Errorf("%q: %q, %v; want %d lines", text, a.Text, err, want)
 		}

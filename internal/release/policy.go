@@ -48,6 +48,15 @@ func (p Policy) Check(who Person, r Right) *Refusal {
 		"You can't %s `%s` in %s: no rule gives you that right.", r.Command, r.App, r.Environment)
 }
 
+// Reader refuses whoever may not even see how releases stand. For everybody
+// else that needs no rule.
+func Reader(who Person) *Refusal {
+	if who.Outsider != "" {
+		return Refuse(CodeNoRight, "Ask a member of the team.", "You can't see releases here: %s can't.", who.Outsider)
+	}
+	return nil
+}
+
 func (rule Rule) covers(r Right) bool {
 	return slices.Contains(rule.Commands, r.Command) && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
 }

@@ -33,12 +33,20 @@ type Place struct{ Channel, TS string }
 // Answer is what only the person who asked sees.
 type Answer struct {
 	Text string // plain text with `code` and *bold*; already free of foreign markup
+	// Table is rows under the text, nil for none.
+	Table *Table
 	// Link is a message to go and see, the zero Place for none.
 	Link Place
 	// Choices are buttons under the text.
 	Choices []Choice
 	// Refusal is why the request was refused, nil if it was not.
 	Refusal *Refusal
+}
+
+// Table is rows of plain text, each with as many cells as the head.
+type Table struct {
+	Head []string
+	Rows [][]string
 }
 
 // Choice is a button under an Answer. Pressing it makes a Request with its

@@ -36,6 +36,14 @@ func (p Printer) Answer(a release.Answer, linked string) Message {
 	for _, part := range chunks(all, maxSection-200) {
 		blocks = append(blocks, section(part))
 	}
+	if a.Table != nil {
+		drawn, left := table(*a.Table, maxTotal-length(all)-1000) // the buttons, and the last line
+		blocks = append(blocks, drawn)
+		if left > 0 {
+			blocks = append(blocks, section(with(p.say.more, "count", strconv.Itoa(left))))
+		}
+		all += "\n" + tableText(*a.Table)
+	}
 	if len(a.Choices) > 0 {
 		blocks = append(blocks, p.choices(a.Choices))
 	}

@@ -129,6 +129,14 @@ func cards() map[string]Message {
 				{Click: "reset-dev.cancel", Subject: "q_01J9", Label: "Cancel"},
 			},
 		}, ""),
+		"answer_table": p.Answer(release.Answer{Text: "*How releases stand:*", Table: &release.Table{
+			Head: []string{"App", "prod", "dev", "Pods", "State"},
+			Rows: [][]string{
+				{"shop", "sha-1", "sha-2", "2 of 4", "❌ broken: prod Degraded"},
+				{"synestra-io", "sha-1a2b3c", "sha-9f8e7d", "", "🔷 ahead · held"},
+				{"wiki", "<!channel>", "*:rocket:*", "", "✅ in sync"},
+			},
+		}}, ""),
 		"answer_broken": p.Answer(p.Broken("1a2b3c4d", release.Answer{}), ""),
 	}
 }
