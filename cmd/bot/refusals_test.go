@@ -38,6 +38,7 @@ func TestRefusals(t *testing.T) {
 		{"a guest of the group", guest, "U0GUEST", "/promote", "synestra-io", "can't release"},
 		{"a guest who reads", guest, "U0GUEST", "/release", "status", "can't see releases"},
 		{"a guest who reads of an app", guest, "U0GUEST", "/release", "status shop", "can't see releases"},
+		{"a guest who asks why", guest, "U0GUEST", "/release", "why shop", "can't see releases"},
 		{"a guest who is offered something", guest, "U0GUEST", "/promote", "", "can't see releases"},
 		{"a reader who cannot be known", func(s *stage) {
 			s.slack.FailNext("users.info", 100, slack.Fault{Status: 500})
@@ -78,6 +79,7 @@ func TestRefusals(t *testing.T) {
 		{"a misspelt app of a verb", nil, ana, "/release", "status synestra-oi", "Did you mean `synestra-io`?"},
 		{"several apps of a verb", nil, ana, "/release", "status shop synestra-io", "one at a time"},
 		{"an option of a verb", nil, ana, "/release", "status shop --force", "I don't know the option"},
+		{"nothing to explain", nil, ana, "/release", "why", "Which app should be explained?"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
 		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},
 		{"a path", nil, ana, "/promote", "../x", "is not an app's name"},

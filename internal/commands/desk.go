@@ -44,6 +44,7 @@ type watch interface {
 type records interface {
 	Hold(ctx context.Context, app release.App) (release.Hold, bool, error)
 	Holds(ctx context.Context) ([]release.Hold, error)
+	Ledger(ctx context.Context, app release.App, environment string) (release.Ledger, bool, error)
 }
 
 // people knows who somebody is, as far as rights depend on it.
@@ -73,6 +74,7 @@ type Desk struct {
 	Policy       release.Policy
 	Environments release.Environments
 	Source       Source
+	Soak         func(release.App) (needed time.Duration, wanted bool) // whether and after what time an app is promoted by itself
 	NewID        func() string
 	Log          *slog.Logger
 }

@@ -19,6 +19,7 @@ func forms() []form {
 		{"reset-dev", "<app>", "dev goes back to prod's tag, or is synced where only the cluster has drifted; asks before a live session is discarded"},
 		{"release", "status", "how every app stands, what is wrong first; live sessions show only for one app"},
 		{"release", "status <app>", "how one app stands, who released what there, and what is going on"},
+		{"release", "why <app>", "what promoting it would do now, or why it would be refused, and what waits"},
 		{"release", "help [command]", "what can be typed, or one command of it"},
 	}
 }

@@ -16,6 +16,7 @@ func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answ
 	}
 	do := map[string]func(context.Context, release.Request, words) (release.Answer, error){
 		"status": d.status,
+		"why":    d.why,
 	}[verb]
 	if do == nil {
 		return release.Answer{}, unknownVerb(verb, rest)
