@@ -17,6 +17,7 @@ func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answ
 	do := map[string]func(context.Context, release.Request, words) (release.Answer, error){
 		"status": d.status,
 		"why":    d.why,
+		"resume": d.resume,
 	}[verb]
 	if do == nil {
 		return release.Answer{}, unknownVerb(verb, rest)
@@ -65,7 +66,7 @@ const clickRun = "run"
 func run(command, text string) release.Choice {
 	typed := strings.TrimSpace("/" + command + " " + text)
 	c := release.Choice{Click: command + "." + clickRun, Subject: text, Label: typed}
-	if command != "release" && text != "" {
+	if verb, _ := cutVerb(text); text != "" && (command != "release" || verb == "resume") {
 		c.Confirm = "This does the same as typing " + typed
 	}
 	return c

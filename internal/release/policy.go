@@ -13,6 +13,15 @@ type Rule struct {
 	Force                                       bool // may pass over the dev-health checks
 }
 
+// CommandResume gives automation an app back. Whoever may promote the app may
+// do that, too.
+const CommandResume = "resume"
+
+// RuleCommands are what rules can give a right to.
+func RuleCommands() []string {
+	return []string{string(KindPromote), string(KindResetDev), CommandResume}
+}
+
 // Policy is all rules. No rule, no right.
 type Policy []Rule
 
@@ -58,7 +67,8 @@ func Reader(who Person) *Refusal {
 }
 
 func (rule Rule) covers(r Right) bool {
-	return slices.Contains(rule.Commands, r.Command) && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
+	command := slices.Contains(rule.Commands, r.Command) || r.Command == CommandResume && slices.Contains(rule.Commands, string(KindPromote))
+	return command && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
 }
 
 // Covers says whether any of the patterns, as of [path.Match], is for the app.

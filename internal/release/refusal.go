@@ -37,6 +37,7 @@ const (
 	CodeBranchMoved     Code = "branch_moved"          // the branch moved while it was read
 	CodeHistoryUnknown  Code = "history_unknown"       // what was read of the history does not reach far enough to tell
 	CodeHeld            Code = "held"                  // automation is held for the app
+	CodeNotHeld         Code = "not_held"              // there is no hold to lift
 	CodeAlignOff        Code = "alignment_off"         // dev is not to follow prod
 	CodeDevAhead        Code = "dev_ahead"             // dev has moved on past prod's release
 	CodeDevUnrelated    Code = "dev_unrelated"         // dev's release and prod's never met

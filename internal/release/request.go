@@ -30,9 +30,11 @@ type Channel struct {
 // Place is where a message stands.
 type Place struct{ Channel, TS string }
 
-// Answer is what only the person who asked sees.
+// Answer is what the person who asked sees, and nobody else unless it is public.
 type Answer struct {
-	Text string // plain text with `code` and *bold*; already free of foreign markup
+	// Public answers are for everybody where it was asked.
+	Public bool
+	Text   string // plain text with `code` and *bold*; already free of foreign markup
 	// Table is rows under the text, nil for none.
 	Table *Table
 	// Link is a message to go and see, the zero Place for none.

@@ -137,6 +137,7 @@ func cards() map[string]Message {
 				{"wiki", "<!channel>", "*:rocket:*", "", "✅ in sync"},
 			},
 		}}, ""),
+		"answer_public": p.Answer(release.Answer{Public: true, Text: "▶️ `Ana Lima` has lifted the hold on automation of `shop`."}, ""),
 		"answer_broken": p.Answer(p.Broken("1a2b3c4d", release.Answer{}), ""),
 	}
 }
