@@ -33,6 +33,7 @@ const sandboxWelcome = `
     landing       a live Okteto session runs in dev     /reset-dev landing
     docs          dev's release crashes                 /promote docs
 
+  /rollback synestra-io takes prod back after that.
   /promote alone lists what is ahead, /release help all that can be typed.
   A number presses that button.
   @bob /promote synestra-io asks as bob, who has no rights. quit ends.

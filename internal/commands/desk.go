@@ -109,6 +109,8 @@ func (d *Desk) dispatch(ctx context.Context, r release.Request) (release.Answer,
 		return d.promote(ctx, r)
 	case "reset-dev":
 		return d.resetDev(ctx, r)
+	case "rollback":
+		return d.rollback(ctx, r)
 	case "release":
 		return d.releaseVerb(ctx, r)
 	}

@@ -17,6 +17,8 @@ func forms() []form {
 		{"promote", "<app> --force", "the same, past the checks of dev, for people whose rule has `force: true`"},
 		{"promote", "", "what could be promoted now"},
 		{"reset-dev", "<app>", "dev goes back to prod's tag, or is synced where only the cluster has drifted; asks before a live session is discarded"},
+		{"rollback", "<app>", "prod goes back to the release before, whatever dev is like; automation then leaves the app alone"},
+		{"rollback", "<app> <tag>", "the same, to a release that prod had before"},
 		{"release", "status", "how every app stands, what is wrong first; live sessions show only for one app"},
 		{"release", "status <app>", "how one app stands, who released what there, and what is going on"},
 		{"release", "why <app>", "what promoting it would do now, or why it would be refused, and what waits"},

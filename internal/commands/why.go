@@ -46,7 +46,7 @@ func (d *Desk) why(ctx context.Context, r release.Request, typed words) (release
 func (d *Desk) verdict(ctx context.Context, app release.App, state release.State) (string, release.Place, error) {
 	const command = "`/promote %s` now"
 	var no *release.Refusal
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name); errors.As(err, &no) {
+	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); errors.As(err, &no) {
 		return fmt.Sprintf(command+" would be refused: %s", app, because(no)), no.Link, nil
 	} else if err != nil {
 		return "", release.Place{}, err

@@ -12,14 +12,22 @@ import (
 type words struct {
 	Verb  string // of /release; "" for the other commands
 	App   string // as typed; "" if none was
+	Tag   string // as typed; "" if none was
 	Force bool
 }
 
-const force = "--force"
+// What may be typed besides an app's name.
+const (
+	force = "--force"
+	tag   = "<tag>"
+)
 
 // with is what would have been typed for another app.
 func (w words) with(app release.App) string {
 	parts := []string{w.Verb, string(app)}
+	if tag, err := release.ParseTag(w.Tag); err == nil {
+		parts = append(parts, string(tag))
+	}
 	if w.Force {
 		parts = append(parts, force)
 	}
@@ -51,10 +59,12 @@ func parse(text string, options ...string) (words, *release.Refusal) {
 			w.Force = true
 		case strings.HasPrefix(word, "-"):
 			do := usage
-			if len(options) > 0 {
-				do = "Known here: `" + strings.Join(options, "`, `") + "`."
+			if slices.Contains(options, force) {
+				do = "Known here: `" + force + "`."
 			}
 			return words{}, release.Refuse(release.CodeUnknownOption, do, "I don't know the option `%s`.", shorten(word))
+		case w.App != "" && w.Tag == "" && slices.Contains(options, tag):
+			w.Tag = word
 		case w.App != "":
 			return words{}, release.Refuse(release.CodeNoApp, usage, "That names several apps; I take one at a time.")
 		case i > 1000:

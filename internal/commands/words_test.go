@@ -82,6 +82,19 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// A tag goes behind the app, where one is taken.
+func TestTag(t *testing.T) {
+	if w, no := parse(" shop  sha-1 ", tag); no != nil || w.App != "shop" || w.Tag != "sha-1" || w.with("blog") != "blog sha-1" {
+		t.Errorf("%+v, %v", w, no)
+	}
+	if w, no := parse("shop `rm`", tag); no != nil || w.with("blog") != "blog" {
+		t.Errorf("a tag that is none is passed on: %+v, %v", w, no)
+	}
+	if _, no := parse("shop sha-1 sha-2", tag); no == nil {
+		t.Error("two tags are taken")
+	}
+}
+
 func refusalOf(text string) *release.Refusal {
 	w, no := parse(text, "--force")
 	if no != nil {

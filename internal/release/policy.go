@@ -19,7 +19,7 @@ const CommandResume = "resume"
 
 // RuleCommands are what rules can give a right to.
 func RuleCommands() []string {
-	return []string{string(KindPromote), string(KindResetDev), CommandResume}
+	return []string{string(KindPromote), string(KindResetDev), string(KindRollback), CommandResume}
 }
 
 // Policy is all rules. No rule, no right.

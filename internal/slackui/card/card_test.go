@@ -28,7 +28,7 @@ func TestWordsAreComplete(t *testing.T) {
 			t.Errorf("no words for being in the stage %q", s)
 		}
 	}
-	for _, k := range []release.Kind{release.KindPromote, release.KindResetDev} {
+	for _, k := range []release.Kind{release.KindPromote, release.KindResetDev, release.KindRollback} {
 		if _, ok := say.titles[k]; !ok {
 			t.Errorf("no title for %q", k)
 		}
