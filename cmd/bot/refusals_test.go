@@ -38,6 +38,7 @@ func TestRefusals(t *testing.T) {
 		{"a guest of the group", guest, "U0GUEST", "/promote", "synestra-io", "can't release"},
 		{"a guest who reads", guest, "U0GUEST", "/release", "status", "can't see releases"},
 		{"a guest who reads of an app", guest, "U0GUEST", "/release", "status shop", "can't see releases"},
+		{"a guest who asks for a history", guest, "U0GUEST", "/release", "history shop", "can't see releases"},
 		{"a guest who asks why", guest, "U0GUEST", "/release", "why shop", "can't see releases"},
 		{"a guest who is offered something", guest, "U0GUEST", "/promote", "", "can't see releases"},
 		{"a reader who cannot be known", func(s *stage) {
@@ -87,6 +88,7 @@ func TestRefusals(t *testing.T) {
 		{"nothing held", nil, ana, "/release", "resume shop", "Automation is not held for `shop`"},
 		{"no right to resume", nil, bob, "/release", "resume shop", "can't resume `shop` in prod"},
 		{"a misspelt app to resume", nil, ana, "/release", "resume shpo", "Did you mean `shop`?"},
+		{"no app for a history", nil, ana, "/release", "history", "Which app's history?"},
 		{"no app to roll back", nil, ana, "/rollback", "", "Which app should be rolled back?"},
 		{"a misspelt app to roll back", nil, ana, "/rollback", "synestra-oi sha-1", "Did you mean `synestra-io`?"},
 		{"no right to roll back", nil, bob, "/rollback", "shop", "can't rollback `shop` in prod"},

@@ -65,16 +65,7 @@ func (d *Desk) released(ctx context.Context, app release.App, env release.Enviro
 	if !found || h.Now.Tag != layer.Tag {
 		return tag + ", since when is not known"
 	}
-	return tag + " since " + clock(set.At) + " by " + author(set)
-}
-
-// author is who made an edit: the person who asked for it, or who committed.
-func author(e release.Edit) string {
-	who := e.Trailers["Requested-By"]
-	if who == "" && len(e.Authors) > 0 {
-		who = e.Authors[0].Name
-	}
-	return "`" + cmp.Or(release.Plain(who), "unknown") + "`"
+	return tag + " since " + clock(set.At) + " by `" + cmp.Or(release.Plain(set.Who()), "unknown") + "`"
 }
 
 // clock is a time for people. Who reads it may be anywhere.

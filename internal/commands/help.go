@@ -21,6 +21,7 @@ func forms() []form {
 		{"rollback", "<app> <tag>", "the same, to a release that prod had before"},
 		{"release", "status", "how every app stands, what is wrong first; live sessions show only for one app"},
 		{"release", "status <app>", "how one app stands, who released what there, and what is going on"},
+		{"release", "history <app>", "the last changes of prod: who, what, when, how it ended, how long it took"},
 		{"release", "why <app>", "what promoting it would do now, or why it would be refused, and what waits"},
 		{"release", "resume <app>", "lifts the hold on automation that going back in prod puts on, for people who may promote the app"},
 		{"release", "help [command]", "what can be typed, or one command of it"},

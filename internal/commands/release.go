@@ -15,9 +15,10 @@ func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answ
 		return help(rest)
 	}
 	do := map[string]func(context.Context, release.Request, words) (release.Answer, error){
-		"status": d.status,
-		"why":    d.why,
-		"resume": d.resume,
+		"status":  d.status,
+		"history": d.past,
+		"why":     d.why,
+		"resume":  d.resume,
 	}[verb]
 	if do == nil {
 		return release.Answer{}, unknownVerb(verb, rest)

@@ -18,7 +18,7 @@ func (d *Desk) rollback(ctx context.Context, r release.Request) (release.Answer,
 	}
 	if typed.App == "" {
 		return release.Answer{}, release.Refuse(release.CodeNoApp,
-			"`/rollback synestra-io` takes prod back to the release before, `/rollback synestra-io sha-1a2b3c` to that one. `/release status` lists the apps.",
+			"`/rollback synestra-io` takes prod back to the release before, `/rollback synestra-io sha-1a2b3c` to that one. `/release history synestra-io` lists what prod had.",
 			"Which app should be rolled back?")
 	}
 
