@@ -17,7 +17,6 @@ func (d *Desk) statusOf(ctx context.Context, app release.App) (release.Answer, e
 		return release.Answer{}, err
 	}
 	lines := []string{"*" + string(app) + "*"}
-	answer := release.Answer{}
 	for _, env := range d.both() {
 		running, layer := state.Prod, state.Layers.Prod
 		if env.Name == d.Environments.Dev.Name {
@@ -27,24 +26,12 @@ func (d *Desk) statusOf(ctx context.Context, app release.App) (release.Answer, e
 		if hot := strings.TrimSuffix(running.Hot(layer), "."); hot != "" && running.Problem == nil && running.Live.Problem == "" {
 			lines = append(lines, "• 🔥 hot: "+hot)
 		}
-		op, found, err := d.Operations.Store.Current(ctx, app, env.Name)
-		if err != nil {
-			return release.Answer{}, err
-		}
-		if found {
-			lines = append(lines, "• "+underWay(op))
-			answer.Link = op.Message
-		}
 	}
-	hold, held, err := d.Records.Hold(ctx, app)
+	waits, link, err := d.waits(ctx, app, state.Layers.Dev.Tag)
 	if err != nil {
 		return release.Answer{}, err
 	}
-	if held {
-		lines = append(lines, onHold(hold))
-	}
-	answer.Text = strings.Join(lines, "\n")
-	return answer, nil
+	return release.Answer{Text: strings.Join(append(lines, waits...), "\n"), Link: link}, nil
 }
 
 // released is the tag that Git has for an environment, since when, and by whom.

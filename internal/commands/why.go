@@ -25,11 +25,11 @@ func (d *Desk) why(ctx context.Context, r release.Request, typed words) (release
 	if err != nil {
 		return release.Answer{}, err
 	}
-	verdict, link, err := d.verdict(ctx, app, state)
+	verdict, err := d.verdict(ctx, app, state)
 	if err != nil {
 		return release.Answer{}, err
 	}
-	waits, err := d.waits(ctx, app, state)
+	waits, link, err := d.waits(ctx, app, state.Layers.Dev.Tag)
 	if err != nil {
 		return release.Answer{}, err
 	}
@@ -43,23 +43,23 @@ func (d *Desk) why(ctx context.Context, r release.Request, typed words) (release
 }
 
 // verdict is what /promote would do now, by the same decisions.
-func (d *Desk) verdict(ctx context.Context, app release.App, state release.State) (string, release.Place, error) {
-	const command = "`/promote %s` now"
+func (d *Desk) verdict(ctx context.Context, app release.App, state release.State) (string, error) {
 	var no *release.Refusal
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); errors.As(err, &no) {
-		return fmt.Sprintf(command+" would be refused: %s", app, because(no)), no.Link, nil
-	} else if err != nil {
-		return "", release.Place{}, err
+	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); err != nil && !errors.As(err, &no) {
+		return "", err
 	}
-	plan, no := release.Promote(state, false)
+	plan := release.Plan{}
+	if no == nil {
+		plan, no = release.Promote(state, false)
+	}
 	if no != nil {
-		return fmt.Sprintf(command+" would be refused: %s", app, because(no)), no.Link, nil
+		return fmt.Sprintf("`/promote %s` now would be refused: %s", app, because(no)), nil
 	}
-	text := fmt.Sprintf("✅ "+command+" would take %s from `%s` to `%s`.", app, plan.Environment.Name, release.Plain(string(plan.From)), release.Plain(string(plan.To)))
+	text := fmt.Sprintf("✅ `/promote %s` now would take %s from `%s` to `%s`.", app, plan.Environment.Name, release.Plain(string(plan.From)), release.Plain(string(plan.To)))
 	for _, n := range plan.Notes {
 		text += "\n• " + n
 	}
-	return text, release.Place{}, nil
+	return text, nil
 }
 
 // because is a refusal with its reason code.
@@ -67,33 +67,36 @@ func because(no *release.Refusal) string {
 	return strings.TrimSpace(fmt.Sprintf("%s (`%s`) %s", no.Say, no.Code, no.Do))
 }
 
-// waits are what is going on with the app, and what automation waits for.
-func (d *Desk) waits(ctx context.Context, app release.App, state release.State) ([]string, error) {
-	var lines []string
+// waits are what is going on with the app, with the message that tells of it,
+// and what automation waits for.
+func (d *Desk) waits(ctx context.Context, app release.App, verified release.Tag) (lines []string, link release.Place, err error) {
 	for _, env := range d.both() {
 		op, found, err := d.Operations.Store.Current(ctx, app, env.Name)
 		if err != nil {
-			return nil, err
+			return nil, link, err
 		}
 		if found {
 			lines = append(lines, env.Name+": "+underWay(op))
+			if link == (release.Place{}) { // prod's comes first
+				link = op.Message
+			}
 		}
 	}
 	hold, held, err := d.Records.Hold(ctx, app)
 	if err != nil {
-		return nil, err
+		return nil, link, err
 	}
 	if held {
 		lines = append(lines, onHold(hold))
 	}
 	dev, _, err := d.Records.Ledger(ctx, app, d.Environments.Dev.Name)
 	if err != nil {
-		return nil, err
+		return nil, link, err
 	}
-	lines = append(lines, d.byItself(app, dev, state.Layers.Dev.Tag)...)
+	lines = append(lines, d.byItself(app, dev, verified)...)
 	prod, _, err := d.Records.Ledger(ctx, app, d.Environments.Prod.Name)
 	if err != nil {
-		return nil, err
+		return nil, link, err
 	}
 	if a := prod.Alignment; a != nil {
 		line := fmt.Sprintf("Alignment: %s is to follow to `%s`", d.Environments.Dev.Name, release.Plain(string(a.To)))
@@ -102,7 +105,7 @@ func (d *Desk) waits(ctx context.Context, app release.App, state release.State) 
 		}
 		lines = append(lines, line+".")
 	}
-	return lines, nil
+	return lines, link, nil
 }
 
 // byItself is how promotion by itself stands.
