@@ -40,12 +40,12 @@ func (d *Desk) past(ctx context.Context, r release.Request, typed words) (releas
 	}
 	ledger.Environment = env.Name // there may be none yet
 	all := release.Entries(prod, ops, ledger)
-	text := fmt.Sprintf("*%s of `%s`*, newest first:", env.Name, app)
+	text := fmt.Sprintf("*%s* of `%s`, newest first:", env.Name, app)
 	switch {
 	case len(all) == 0:
 		return release.Answer{Text: fmt.Sprintf("Nothing is known to have changed %s of `%s`.", env.Name, app)}, nil
 	case len(all) > historyMost:
-		text = fmt.Sprintf("*%s of `%s`*, the last %d changes, newest first:", env.Name, app, historyMost)
+		text = fmt.Sprintf("*%s* of `%s`, the last %d changes, newest first:", env.Name, app, historyMost)
 	case !prod.Whole:
 		text += "\nOlder changes cannot be read."
 	}

@@ -21,7 +21,7 @@ func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answ
 		"resume":  d.resume,
 	}[verb]
 	if do == nil {
-		return release.Answer{}, unknownVerb(verb, rest)
+		return release.Answer{}, d.unknownVerb(ctx, verb, rest)
 	}
 	typed, no := parse(rest)
 	if no != nil {
@@ -31,16 +31,27 @@ func (d *Desk) releaseVerb(ctx context.Context, r release.Request) (release.Answ
 	return do(ctx, r, typed)
 }
 
-// unknownVerb refuses a verb that there is not, with buttons for those that may
-// have been meant. The rest goes with it if it is an app's name.
-func unknownVerb(verb, rest string) *release.Refusal {
+// unknownVerb refuses a verb that there is not, with buttons for what may have
+// been meant: the status of an app, or another verb. The rest goes with that if
+// it is an app's name.
+func (d *Desk) unknownVerb(ctx context.Context, verb, rest string) *release.Refusal {
 	app, _ := release.ParseApp(rest)
-	return unknownWord("", verb, func(near string) release.Choice {
+	no := unknownWord("", verb, func(near string) release.Choice {
 		if slices.Contains(Names(), near) {
 			return run(near, string(app))
 		}
 		return run("release", strings.TrimSpace(near+" "+string(app)))
 	})
+	all, _, err := d.Repository.Apps(ctx)
+	if err != nil {
+		d.Log.WarnContext(ctx, "looking whether an app was meant", "err", err)
+		return no
+	}
+	if p, not := find(verb, all); not == nil {
+		no.Choices = []release.Choice{run("release", "status "+string(p.App))}
+		no.Do = "Did you mean " + labels(no.Choices) + "?"
+	}
+	return no
 }
 
 // unknownWord refuses a word that is no topic of help.

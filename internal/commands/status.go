@@ -27,7 +27,7 @@ func (d *Desk) status(ctx context.Context, r release.Request, typed words) (rele
 	if len(all) == 0 {
 		return release.Answer{Text: "There are no apps: the repository has no release layer."}, nil
 	}
-	text := "*How releases stand:*"
+	text := "*How releases stand*, as Git and Argo CD last said. A live session shows only in `/release status <app>`."
 	if err := d.Watch.Ready(); err != nil {
 		d.Log.WarnContext(ctx, "answering without Argo CD", "err", err)
 		text += "\n❔ Argo CD cannot be asked at the moment, so what runs is not known."

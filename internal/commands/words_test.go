@@ -93,6 +93,15 @@ func TestTag(t *testing.T) {
 	if _, no := parse("shop sha-1 sha-2", tag); no == nil {
 		t.Error("two tags are taken")
 	}
+	for _, c := range badInput {
+		w, no := parse("shop "+c.text, tag)
+		if no != nil {
+			continue
+		}
+		if passed := w.with("shop"); passed != "shop" && passed != "shop "+c.text {
+			t.Errorf("%s: %q is passed on", c.name, passed)
+		}
+	}
 }
 
 func refusalOf(text string) *release.Refusal {
@@ -106,7 +115,7 @@ func refusalOf(text string) *release.Refusal {
 
 // verbRefusal is why a text after /release is refused.
 func verbRefusal(text string) *release.Refusal {
-	_, err := new(Desk).releaseVerb(context.Background(), release.Request{Text: text})
+	_, err := (&Desk{Repository: asker{}}).releaseVerb(context.Background(), release.Request{Text: text})
 	var no *release.Refusal
 	errors.As(err, &no)
 	return no
@@ -115,6 +124,7 @@ func verbRefusal(text string) *release.Refusal {
 // A verb that was misspelt, or is a command of its own, has a button.
 func TestMeantVerb(t *testing.T) {
 	for typed, want := range map[string]release.Choice{
+		"shop":              run("release", "status shop"),
 		"hlep":              run("release", "help"),
 		"hlep shop":         run("release", "help shop"),
 		"help reset":        run("release", "help reset-dev"),
@@ -139,7 +149,7 @@ func TestMeantVerb(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for text, want := range map[string]int{"": len(forms()), "help": len(forms()), "help promote": 3, "HELP /reset-dev": 1, "help /release help": 1} {
-		a, err := new(Desk).releaseVerb(context.Background(), release.Request{Text: text})
+		a, err := (&Desk{Repository: asker{}}).releaseVerb(context.Background(), release.Request{Text: text})
 		if err != nil || strings.Count(a.Text, "• ") != want {
 			t.Errorf("%q: %q, %v; want %d lines", text, a.Text, err, want)
 		}
