@@ -4,16 +4,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/synestra/promoter/internal/release"
 	"github.com/synestra/promoter/internal/sandbox/slack"
 )
 
 // Who may promote lifts a hold, once, and everybody where it was asked learns it.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, hurried, tagged("sha-1", "one", "two", "three")...)
+	s := newStage(t, hurried, tagged("sha-1", "one", "two", "three", "four")...)
 	s.slack.AddChannel(slack.Channel{ID: "C0SHARED", Name: "with-others", Shared: true, BotIsMember: true})
 	s.watching()
-	for _, app := range []string{"one", "two", "three"} {
+	for _, app := range []string{"one", "two", "three", "four"} {
 		s.release("prod", app, "sha-2")
 		s.notice(app, 1, "healthy")
 		s.release("prod", app, "sha-1")
@@ -47,6 +48,24 @@ func TestResume(t *testing.T) {
 	})
 	if told[0].EphemeralFor != ana || s.held("three") {
 		t.Errorf("told in a shared channel: %+v", told)
+	}
+	s.resumedAgain("four")
+}
+
+// A request that lifted a hold before the process died still says so when it is
+// taken up again; another one finds nothing.
+func (s *stage) resumedAgain(app string) {
+	s.t.Helper()
+	for _, c := range []struct {
+		delivery string
+		public   bool
+	}{{"d1", true}, {"d1", true}, {"d2", false}} {
+		a, err := s.bot.staff.Handle(s.t.Context(), release.Request{
+			Delivery: c.delivery, Command: "release", Text: "resume " + app, By: release.Person{ID: ana}, Channel: release.Channel{ID: releases},
+		})
+		if err != nil || a.Public != c.public || c.public && !contains(a.Text, "has lifted the hold on automation of `"+app+"`") {
+			s.t.Errorf("%s: %+v, %v", c.delivery, a, err)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ type records interface {
 	Hold(ctx context.Context, app release.App) (release.Hold, bool, error)
 	Holds(ctx context.Context) ([]release.Hold, error)
 	Recent(ctx context.Context, app release.App, n int) ([]release.Operation, error)
-	Lift(ctx context.Context, app release.App) (lifted bool, err error)
+	Lift(ctx context.Context, app release.App, delivery string) (h release.Hold, lifted bool, err error)
 	Ledger(ctx context.Context, app release.App, environment string) (release.Ledger, bool, error)
 }
 

@@ -21,15 +21,9 @@ func (d *Desk) resume(ctx context.Context, r release.Request, typed words) (rele
 	if err != nil {
 		return release.Answer{}, err
 	}
-	hold, held, err := d.Records.Hold(ctx, app)
+	hold, lifted, err := d.Records.Lift(ctx, app, r.Delivery)
 	if err != nil {
 		return release.Answer{}, err
-	}
-	lifted := false
-	if held {
-		if lifted, err = d.Records.Lift(ctx, app); err != nil {
-			return release.Answer{}, err
-		}
 	}
 	if !lifted {
 		return release.Answer{}, release.Refuse(release.CodeNotHeld, "There is nothing to resume.", "Automation is not held for `%s`.", app)
