@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/synestra/promoter/internal/sandbox/argocd"
 	"github.com/synestra/promoter/internal/sandbox/githost"
 )
 
@@ -80,9 +81,14 @@ func TestRollbackToATag(t *testing.T) {
 	}
 }
 
-// A rollback takes over from a rollout that has not ended.
+// A rollback takes over from a rollout that has not ended, and holds automation.
 func TestRollbackInMidRollout(t *testing.T) {
-	s := midRollout(t, 400)
+	t.Parallel()
+	s := newStage(t, hurried)
+	s.argo.Behave("sha-2", argocd.Behaviour{Ready: 400})
+	s.watching()
+	s.command(ana, releases, "/promote", "synestra-io")
+	s.shows("0 of 4 pods ready")
 	s.command(ana, releases, "/rollback", "synestra-io")
 	s.shows("synestra-io is back on `sha-1` in prod")
 	s.told()
@@ -94,6 +100,7 @@ func TestRollbackInMidRollout(t *testing.T) {
 	if got := s.commits(); !slices.Equal(got, want) {
 		t.Errorf("commits = %q", got)
 	}
+	s.wait("a hold", func() bool { return s.held("synestra-io") })
 	if state := s.argo.State("web-synestra-io-prod"); state.Tag != "sha-1" {
 		t.Errorf("prod = %+v", state)
 	}
