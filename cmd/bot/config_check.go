@@ -185,8 +185,7 @@ func checkPath(p *problems, key, template string) {
 }
 
 func (c config) checkRule(p *problems, key string, rule release.Rule) {
-	commands := []string{string(release.KindPromote), string(release.KindResetDev)}
-	among(p, key+".commands", rule.Commands, commands)
+	among(p, key+".commands", rule.Commands, release.RuleCommands())
 	among(p, key+".environments", rule.Environments, environmentNames)
 	checkApps(p, key+".apps", rule.Apps)
 	p.need(len(rule.Users)+len(rule.Groups) > 0, key, "gives rights to nobody: it needs users or groups")

@@ -43,7 +43,7 @@ func TestExample(t *testing.T) {
 	want := defaultConfig()
 	want.Slack.Channel, want.Git.URL, want.ArgoCD.WebURL = "C0123456789", "https://github.com/synestra/web-core.git", "https://argocd.synestra.io"
 	want.Permissions = release.Policy{{
-		Commands: []string{"promote", "reset-dev"}, Apps: []string{"*"}, Environments: []string{"dev", "prod"},
+		Commands: []string{"promote", "reset-dev", "rollback"}, Apps: []string{"*"}, Environments: []string{"dev", "prod"},
 		Users: []string{"U012AB3CD"}, Groups: []string{"S0614TZR7"},
 	}}
 	want.AutoPromote, want.Sources, want.Schedules = []autoPromotion{}, []source{}, []schedule{}
@@ -188,7 +188,7 @@ func TestProblems(t *testing.T) {
 		{"a misspelt key further in", "argocd: {weburl: 'https://x'}", []string{"c:3: argocd.weburl is not a key; did you mean argocd.web_url?"}},
 		{"a key like none", "rollout: {\nxyzzy: 1}", []string{"c:4: rollout.xyzzy is not a key; known here: noticed, syncing, timeout"}},
 		{"a key in a list", "permissions:\n- {comands: [promote], apps: ['*'], environments: [prod], users: [cli]}", []string{
-			"c:4: permissions[0].commands is missing: any of promote, reset-dev",
+			"c:4: permissions[0].commands is missing: any of promote, reset-dev, rollback, resume",
 			"c:4: permissions[0].comands is not a key; did you mean permissions[0].commands?",
 		}},
 		{"a key twice", "tag_path: a\ntag_path: b\nstores: {}\nlanguage: fr", []string{
@@ -244,13 +244,13 @@ func TestProblems(t *testing.T) {
 		{"an empty rule", "permissions: [{}]", []string{
 			"c:3: permissions[0] gives rights to nobody: it needs users or groups",
 			"c:3: permissions[0].apps is missing: app names, or patterns such as \"*\"",
-			"c:3: permissions[0].commands is missing: any of promote, reset-dev",
+			"c:3: permissions[0].commands is missing: any of promote, reset-dev, rollback, resume",
 			"c:3: permissions[0].environments is missing: any of dev, prod",
 		}},
 		{"a rule with all wrong", "permissions: [{commands: [promote, deploy], apps: ['[', ''], environments: [staging], users: [ana, S12], groups: [U12, '*']}]", []string{
 			"c:3: permissions[0].apps[0] must be an app's name or a pattern such as \"shop-*\"",
 			"c:3: permissions[0].apps[1] must be an app's name or a pattern such as \"shop-*\"",
-			"c:3: permissions[0].commands[1] must be one of promote, reset-dev",
+			"c:3: permissions[0].commands[1] must be one of promote, reset-dev, rollback, resume",
 			"c:3: permissions[0].environments[0] must be one of dev, prod",
 			"c:3: permissions[0].groups[0] must be a Slack user group's id, such as S0614TZR7",
 			"c:3: permissions[0].groups[1] must be a Slack user group's id, such as S0614TZR7",

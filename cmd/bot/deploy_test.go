@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/synestra/promoter/internal/commands"
 	"github.com/synestra/promoter/internal/sandbox/slack"
 )
 
@@ -55,15 +56,19 @@ const (
 func TestSlackManifest(t *testing.T) {
 	var m manifest
 	readManifest(t, socketManifest, &m)
-	var commands []string
+	var listed []string
 	for _, c := range m.Features.Commands {
-		commands = append(commands, c.Command)
+		listed = append(listed, c.Command)
 		if c.ShouldEscape {
 			t.Errorf("%s escapes what is typed", c.Command)
 		}
 	}
-	if !slices.Equal(commands, []string{"/promote", "/reset-dev"}) {
-		t.Errorf("commands = %q", commands)
+	var known []string
+	for _, name := range commands.Names() {
+		known = append(known, "/"+name)
+	}
+	if !slices.Equal(listed, known) {
+		t.Errorf("commands = %q, the bot knows %q", listed, known)
 	}
 	if got, want := slices.Sorted(slices.Values(m.OAuth.Scopes.Bot)), slices.Sorted(slices.Values(slack.DefaultScopes())); !slices.Equal(got, want) {
 		t.Errorf("scopes = %q\nthe stand-in's = %q", got, want)

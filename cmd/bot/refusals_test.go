@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,10 @@ func TestRefusals(t *testing.T) {
 	layer := func(path, content string) func(*stage) {
 		return func(s *stage) { s.commit("by hand", map[string][]byte{path: []byte(content)}) }
 	}
+	guest := func(s *stage) {
+		s.slack.AddUser(slack.User{ID: "U0GUEST", Name: "guest", Guest: true})
+		s.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana, "U0GUEST"}})
+	}
 	var typed []func(*testing.T, *stage)
 	for _, c := range []struct {
 		name          string
@@ -30,10 +35,15 @@ func TestRefusals(t *testing.T) {
 		{"no app to reset", nil, ana, "/reset-dev", "", "Which app's dev should be reset?"},
 		{"no right", nil, bob, "/promote", "synestra-io", "no rule gives you that right"},
 		{"no right to reset", nil, bob, "/reset-dev", "synestra-io", "no rule gives you that right"},
-		{"a guest of the group", func(s *stage) {
-			s.slack.AddUser(slack.User{ID: "U0GUEST", Name: "guest", Guest: true})
-			s.slack.AddGroup(slack.Group{ID: deployer, Handle: "deployers", Users: []string{ana, "U0GUEST"}})
-		}, "U0GUEST", "/promote", "synestra-io", "can't release"},
+		{"a guest of the group", guest, "U0GUEST", "/promote", "synestra-io", "can't release"},
+		{"a guest who reads", guest, "U0GUEST", "/release", "status", "can't see releases"},
+		{"a guest who reads of an app", guest, "U0GUEST", "/release", "status shop", "can't see releases"},
+		{"a guest who asks for a history", guest, "U0GUEST", "/release", "history shop", "can't see releases"},
+		{"a guest who asks why", guest, "U0GUEST", "/release", "why shop", "can't see releases"},
+		{"a guest who is offered something", guest, "U0GUEST", "/promote", "", "can't see releases"},
+		{"a reader who cannot be known", func(s *stage) {
+			s.slack.FailNext("users.info", 100, slack.Fault{Status: 500})
+		}, ana, "/release", "status", "cannot be found out"},
 		{"groups cannot be read", func(s *stage) {
 			s.slack.FailNext("usergroups.list", 100, slack.Fault{Status: 500})
 			s.slack.FailNext("usergroups.users.list", 100, slack.Fault{Status: 500})
@@ -49,6 +59,9 @@ func TestRefusals(t *testing.T) {
 		{"two documents", layer(prodLayer, "image:\n  tag: a\n---\nimage:\n  tag: b\n"), ana, "/promote", "synestra-io", "document"},
 		{"not YAML", layer(prodLayer, "image: [\n"), ana, "/promote", "synestra-io", "not safely editable"},
 		{"reset of a broken layer", layer(devLayer, "image:\n  tag: a\n  tag: b\n"), ana, "/reset-dev", "synestra-io", "not safely editable"},
+		{"rollback of a broken layer", layer(prodLayer, "image:\n  tag: a\n  tag: b\n"), ana, "/rollback", "synestra-io", "not safely editable"},
+		{"rollback of a digest", layer(prodLayer, "image:\n  repository: x\n  tag: sha-1\n  digest: sha256:"+strings.Repeat("a", 64)+"\n"), ana, "/rollback", "synestra-io", "image digest"},
+		{"rollback of a hidden Application", func(s *stage) { s.argo.Forbid("web-synestra-io-prod") }, ana, "/rollback", "synestra-io", "`web-synestra-io-prod` cannot be seen"},
 		{"in dev only", func(s *stage) { s.commit("remove", map[string][]byte{prodLayer: nil}) }, ana, "/promote", "synestra-io", "`" + prodLayer + "` is missing"},
 		{"in prod only", func(s *stage) { s.commit("remove", map[string][]byte{devLayer: nil}) }, ana, "/promote", "synestra-io", "`" + devLayer + "` is missing"},
 		{"hidden Application", func(s *stage) { s.argo.Forbid("web-synestra-io-prod") }, ana, "/promote", "synestra-io", "`web-synestra-io-prod` cannot be seen"},
@@ -64,6 +77,26 @@ func TestRefusals(t *testing.T) {
 			s.slack.AddChannel(slack.Channel{ID: "C0OWN", Name: "own", BotIsMember: true})
 			s.c.Slack.Channel = "C0OWN"
 		}, ana, "/promote", "synestra-io", "/invite"},
+		{"unknown verb", nil, ana, "/release", "shwo", "I don't know `/release shwo`"},
+		{"a verb that pings", nil, ana, "/release", "<!channel> <@U1>", "I don't know"},
+		{"unknown topic", nil, ana, "/release", "help me", "I don't know `/release help me`"},
+		{"a misspelt app of a verb", nil, ana, "/release", "status synestra-oi", "Did you mean `synestra-io`?"},
+		{"several apps of a verb", nil, ana, "/release", "status shop synestra-io", "one at a time"},
+		{"an option of a verb", nil, ana, "/release", "status shop --force", "I don't know the option"},
+		{"nothing to explain", nil, ana, "/release", "why", "Which app should be explained?"},
+		{"nothing to resume", nil, ana, "/release", "resume", "Which app's hold should be lifted?"},
+		{"nothing held", nil, ana, "/release", "resume shop", "Automation is not held for `shop`"},
+		{"no right to resume", nil, bob, "/release", "resume shop", "can't resume `shop` in prod"},
+		{"a misspelt app to resume", nil, ana, "/release", "resume shpo", "Did you mean `shop`?"},
+		{"no app for a history", nil, ana, "/release", "history", "Which app's history?"},
+		{"no app to roll back", nil, ana, "/rollback", "", "Which app should be rolled back?"},
+		{"a misspelt app to roll back", nil, ana, "/rollback", "synestra-oi sha-1", "Did you mean `synestra-io`?"},
+		{"no right to roll back", nil, bob, "/rollback", "shop", "can't rollback `shop` in prod"},
+		{"nothing before", nil, ana, "/rollback", "shop", "Prod of `shop` never had another release than `sha-5`"},
+		{"a tag never there", nil, ana, "/rollback", "shop sha-1", "Prod of `shop` never had `sha-1`"},
+		{"a tag that pings", nil, ana, "/rollback", "shop <!channel>", "never had"},
+		{"a rollback by force", nil, ana, "/rollback", "shop --force", "I don't know the option"},
+		{"three words to roll back", nil, ana, "/rollback", "shop sha-1 sha-2", "one at a time"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
 		{"unknown option", nil, ana, "/promote", "shop --now", "I don't know the option"},
 		{"a path", nil, ana, "/promote", "../x", "is not an app's name"},
@@ -101,6 +134,51 @@ func TestRefusals(t *testing.T) {
 			refused(t, s)
 		}
 	})
+}
+
+// A misspelt name has a button, and pressing it is no more than typing it
+// right: the person who presses it needs the right.
+func TestMeant(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.start()
+	for _, c := range []struct{ command, text, label string }{
+		{"/promote", "synestra-oi", "/promote synestra-io"},
+		{"/promote", "synestra-oi --force", "/promote synestra-io --force"},
+		{"/reset-dev", "synestra", "/reset-dev synestra-io"},
+	} {
+		question := s.ask(bob, c.command, c.text)
+		if b := button(question, c.label); b.ActionID == "" || !strings.Contains(string(question.Blocks), "Are you sure?") {
+			t.Fatalf("no button %q that asks once more:\n%s", c.label, s.slack.Render(question))
+		}
+		s.click(question, c.label)
+		s.wait("a refusal", func() bool {
+			return slices.ContainsFunc(s.private(bob), func(m slack.Message) bool {
+				return m.TS == question.TS && strings.Contains(s.slack.Render(m), "no rule gives you that right")
+			})
+		})
+	}
+	if got := s.commits(); len(got) != 0 {
+		t.Errorf("commits = %q", got)
+	}
+	s.click(s.ask(ana, "/promote", "synestra-oi"), "/promote synestra-io")
+	s.shows("is on `sha-2` in prod")
+	s.told()
+	if len(s.private(ana)) != 0 {
+		t.Errorf("the question stands:\n%s", s.draw())
+	}
+	help := s.ask(ana, "/release", "hlep promote")
+	s.click(help, "/release help promote")
+	s.wait("help", func() bool { return strings.Contains(s.slack.Render(s.private(ana)[0]), "/promote <app> --force") })
+}
+
+func button(m slack.Message, label string) slack.Button {
+	for _, b := range m.Buttons() {
+		if b.Label == label {
+			return b
+		}
+	}
+	return slack.Button{}
 }
 
 // degrade has CI release something to dev that crashes.

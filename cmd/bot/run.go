@@ -17,6 +17,7 @@ import (
 	"github.com/synestra/promoter/internal/automation"
 	"github.com/synestra/promoter/internal/commands"
 	"github.com/synestra/promoter/internal/gitops"
+	"github.com/synestra/promoter/internal/release"
 	"github.com/synestra/promoter/internal/slackui"
 	"github.com/synestra/promoter/internal/store"
 )
@@ -79,8 +80,8 @@ func newBot(ctx context.Context, c config, log *slog.Logger) (b *bot, err error)
 func (b *bot) desk() *commands.Desk {
 	source := commands.Source{URL: b.config.Git.URL, Branch: b.config.Git.Branch}
 	return &commands.Desk{
-		Repository: b.repo, Histories: b.repo, Applications: b.argo, Questions: b.store,
-		Policy: b.config.policy(), Environments: b.config.environments(), Source: source,
+		Repository: b.repo, Histories: b.repo, Survey: b.repo, Applications: b.argo, Watch: b.argo, Questions: b.store, Records: b.store,
+		Policy: b.config.policy(), Environments: b.config.environments(), Source: source, Soak: b.soak,
 		NewID: func() string { return ulid.Make().String() }, Log: b.log.With("room", "commands"),
 		Operations: &commands.Operations{
 			Repository: b.repo, Applications: b.argo, Store: b.store,
@@ -88,6 +89,13 @@ func (b *bot) desk() *commands.Desk {
 			Log: b.log.With("room", "commands"),
 		},
 	}
+}
+
+// soak is for how long a release of the app is watched before it is promoted by
+// itself; false if it never is.
+func (b *bot) soak(app release.App) (time.Duration, bool) {
+	rule, wanted := automation.AutoPromoteOf(b.config.autoPromote(), app)
+	return rule.Soak, wanted
 }
 
 // owner names this process among all that may share the store.

@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/synestra/promoter/internal/commands"
 	"github.com/synestra/promoter/internal/sandbox/argocd"
 	"github.com/synestra/promoter/internal/sandbox/githost"
 	"github.com/synestra/promoter/internal/sandbox/slack"
@@ -31,7 +33,9 @@ const sandboxWelcome = `
     landing       a live Okteto session runs in dev     /reset-dev landing
     docs          dev's release crashes                 /promote docs
 
-  /promote alone lists what is ahead. A number presses that button.
+  /rollback synestra-io takes prod back after that.
+  /promote alone lists what is ahead, /release help all that can be typed.
+  A number presses that button.
   @bob /promote synestra-io asks as bob, who has no rights. quit ends.
 
 `
@@ -204,8 +208,8 @@ func (t *terminal) act(ctx context.Context, line string) error {
 		return errors.New("type a command, such as /promote synestra-io")
 	}
 	command, text, _ := strings.Cut(line, " ")
-	if command != "/promote" && command != "/reset-dev" {
-		return fmt.Errorf("%s is not a command here: /promote and /reset-dev are", command)
+	if name, _ := strings.CutPrefix(command, "/"); !slices.Contains(commands.Names(), name) {
+		return fmt.Errorf("%s is not a command here: /%s are", command, strings.Join(commands.Names(), ", /"))
 	}
 	_, err := t.world.slack.Command(ctx, who, releases, command, text)
 	if err != nil {

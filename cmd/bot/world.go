@@ -106,7 +106,7 @@ environments:
   - {name: dev,  layer: "deploy/env/release-dev/{app}.yaml",  values: "deploy/env/dev/{app}.yaml",  application: "web-{app}-dev"}
   - {name: prod, layer: "deploy/env/release-prod/{app}.yaml", values: "deploy/env/prod/{app}.yaml", application: "web-{app}-prod"}
 permissions:
-  - {commands: [promote, reset-dev], apps: ["*"], environments: [dev, prod], groups: [%s], force: true}
+  - {commands: [promote, reset-dev, rollback], apps: ["*"], environments: [dev, prod], groups: [%s], force: true}
 `, w.slack.APIURL(), releases, w.git.URL(githost.WebCore), githost.Branch, w.argo.Addr(), filepath.Join(w.dir, "promoter.db"), deployer)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/synestra/promoter/internal/release"
@@ -27,6 +28,27 @@ type histories interface {
 	History(ctx context.Context, app release.App, environment string, since release.Revision, most int) (release.History, error)
 }
 
+// survey is what Git says of every app in an environment.
+type survey interface {
+	Contents(ctx context.Context, environment string) (map[release.App]release.Content, release.Revision, error)
+}
+
+// watch is what Argo CD has said of all Applications, without asking it. Ready
+// is why that may be old, nil if it is not.
+type watch interface {
+	Known() []release.Snapshot
+	Ready() error
+}
+
+// records are what automation keeps in mind of an app.
+type records interface {
+	Hold(ctx context.Context, app release.App) (release.Hold, bool, error)
+	Holds(ctx context.Context) ([]release.Hold, error)
+	Recent(ctx context.Context, app release.App, n int) ([]release.Operation, error)
+	Lift(ctx context.Context, app release.App, delivery string) (h release.Hold, lifted bool, err error)
+	Ledger(ctx context.Context, app release.App, environment string) (release.Ledger, bool, error)
+}
+
 // people knows who somebody is, as far as rights depend on it.
 type people interface {
 	Person(ctx context.Context, who release.Person) (release.Person, error)
@@ -48,9 +70,13 @@ type Desk struct {
 	Questions    questions
 	Operations   *Operations
 	Histories    histories
+	Survey       survey
+	Watch        watch
+	Records      records
 	Policy       release.Policy
 	Environments release.Environments
 	Source       Source
+	Soak         func(release.App) (needed time.Duration, wanted bool) // whether and after what time an app is promoted by itself
 	NewID        func() string
 	Log          *slog.Logger
 }
@@ -65,11 +91,15 @@ func (d *Desk) Handle(ctx context.Context, r release.Request) (release.Answer, e
 	if begun, err := d.Operations.begun(ctx, r.Delivery); err != nil || begun {
 		return release.Answer{}, err
 	}
+	// A button that runs a command is no more than typing it.
+	if r.Click == clickRun {
+		r.Text, r.Click, r.Subject = r.Subject, "", ""
+	}
 	answer, err := d.dispatch(ctx, r)
 	var no *release.Refusal
 	if errors.As(err, &no) {
 		d.Log.InfoContext(ctx, "request refused", "command", r.Command, "by", r.By.ID, "code", no.Code)
-		return release.Answer{Refusal: no, Link: no.Link}, nil
+		return release.Answer{Refusal: no, Link: no.Link, Choices: no.Choices}, nil
 	}
 	return answer, err
 }
@@ -80,18 +110,26 @@ func (d *Desk) dispatch(ctx context.Context, r release.Request) (release.Answer,
 		return d.promote(ctx, r)
 	case "reset-dev":
 		return d.resetDev(ctx, r)
+	case "rollback":
+		return d.rollback(ctx, r)
+	case "release":
+		return d.releaseVerb(ctx, r)
 	}
-	return release.Answer{}, release.Refuse(release.CodeUnknownCommand, "Known here: `/promote` and `/reset-dev`.", "I don't know `%s`.", r.Command)
+	return release.Answer{}, release.Refuse(release.CodeUnknownCommand, "Known here: `/"+strings.Join(Names(), "`, `/")+"`.", "I don't know `%s`.", r.Command)
 }
 
-// known is the app that was named.
-func (d *Desk) known(ctx context.Context, typed string) (release.App, error) {
+// known is the app that was named. Where none is, but some may have been meant,
+// the refusal has buttons that run the command for them.
+func (d *Desk) known(ctx context.Context, command string, typed words) (release.App, error) {
 	all, _, err := d.Repository.Apps(ctx)
 	if err != nil {
 		return "", d.unreachable(ctx, release.CodeGitUnreachable, "Git", err)
 	}
-	p, no := find(typed, all)
+	p, no := find(typed.App, all)
 	if no != nil {
+		for _, near := range no.Names {
+			no.Choices = append(no.Choices, run(command, typed.with(near)))
+		}
 		return "", no
 	}
 	return p.App, nil
@@ -110,6 +148,21 @@ func (d *Desk) allowed(ctx context.Context, who release.Person, right release.Ri
 		return known, no
 	}
 	return known, nil
+}
+
+// reads refuses who may not see how releases stand. Someone whose standing
+// cannot be read may not.
+func (d *Desk) reads(ctx context.Context, who release.Person) error {
+	known, err := d.People.Person(ctx, who)
+	if err != nil {
+		d.Log.ErrorContext(ctx, "reading who a person is", "person", who.ID, "err", err)
+		return release.Refuse(release.CodeNoRight, "Try again in a minute; if it stays so, tell whoever runs the bot.",
+			"Whether you may see releases cannot be found out: Slack does not say who you are.")
+	}
+	if no := release.Reader(known); no != nil {
+		return no
+	}
+	return nil
 }
 
 // state reads all that a decision about the app is made on.

@@ -17,7 +17,10 @@ const (
 )
 
 // offer is /promote alone: what could be promoted now, and how.
-func (d *Desk) offer(ctx context.Context) (release.Answer, error) {
+func (d *Desk) offer(ctx context.Context, by release.Person) (release.Answer, error) {
+	if err := d.reads(ctx, by); err != nil {
+		return release.Answer{}, err
+	}
 	apps, _, err := d.Repository.Apps(ctx)
 	if err != nil {
 		return release.Answer{}, d.unreachable(ctx, release.CodeGitUnreachable, "Git", err)

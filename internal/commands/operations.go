@@ -170,13 +170,14 @@ func (o *Operations) begun(ctx context.Context, delivery string) (bool, error) {
 	return found, err
 }
 
-// free refuses while another operation has the app's environment to itself.
-func (o *Operations) free(ctx context.Context, app release.App, environment string) error {
+// free refuses while another operation keeps one of that kind from the app's
+// environment.
+func (o *Operations) free(ctx context.Context, app release.App, environment string, kind release.Kind) error {
 	current, found, err := o.Store.Current(ctx, app, environment)
 	if err != nil {
 		return err
 	}
-	if found && current.Progress.Advancing() {
+	if found && !current.Yields(kind) {
 		return inProgress(current)
 	}
 	return nil
@@ -205,7 +206,7 @@ func (o *Operations) Start(ctx context.Context, op release.Operation) (release.A
 	}
 	op.Lease = release.Lease{Owner: o.Owner, Fence: 1, Until: time.Now().Add(leaseTime)}
 	err = o.Store.Begin(ctx, op, func(now *release.Operation) error {
-		if now != nil && (now.Progress.Advancing() || now.ID != op.Supersedes) {
+		if now != nil && (!now.Yields(op.Kind) || now.ID != op.Supersedes) {
 			return inProgress(*now)
 		}
 		return nil

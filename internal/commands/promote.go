@@ -8,16 +8,16 @@ import (
 
 // promote is /promote <app>: dev's tag goes to prod.
 func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, error) {
-	typed, no := parse(r.Text, "--force")
+	typed, no := parse(r.Text, force)
 	if no != nil {
 		return release.Answer{}, no
 	}
 	if typed.App == "" {
-		return d.offer(ctx)
+		return d.offer(ctx, r.By)
 	}
 
 	// Who may?
-	app, err := d.known(ctx, typed.App)
+	app, err := d.known(ctx, r.Command, typed)
 	if err != nil {
 		return release.Answer{}, err
 	}
@@ -33,7 +33,7 @@ func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, 
 	}
 
 	// Decide.
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name); err != nil {
+	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); err != nil {
 		return release.Answer{}, err
 	}
 	plan, no := release.Promote(state, typed.Force)

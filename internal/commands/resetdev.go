@@ -29,7 +29,7 @@ func (d *Desk) resetDev(ctx context.Context, r release.Request) (release.Answer,
 	if typed.App == "" {
 		return release.Answer{}, release.Refuse(release.CodeNoApp, "Type the app's name, such as `/reset-dev synestra-io`.", "Which app's dev should be reset?")
 	}
-	app, err := d.known(ctx, typed.App)
+	app, err := d.known(ctx, r.Command, typed)
 	if err != nil {
 		return release.Answer{}, err
 	}
@@ -49,7 +49,7 @@ func (d *Desk) reset(ctx context.Context, r release.Request, app release.App, sh
 	if err != nil {
 		return release.Answer{}, err
 	}
-	if err := d.Operations.free(ctx, app, dev); err != nil {
+	if err := d.Operations.free(ctx, app, dev, release.KindResetDev); err != nil {
 		return release.Answer{}, err
 	}
 	plan, no := release.ResetDev(state)

@@ -10,8 +10,38 @@ import (
 
 // words are what was typed after a command.
 type words struct {
+	Verb  string // of /release; "" for the other commands
 	App   string // as typed; "" if none was
+	Tag   string // as typed; "" if none was
 	Force bool
+}
+
+// What may be typed besides an app's name.
+const (
+	force = "--force"
+	tag   = "<tag>"
+)
+
+// with is what would have been typed for another app.
+func (w words) with(app release.App) string {
+	parts := []string{w.Verb, string(app)}
+	if tag, err := release.ParseTag(w.Tag); err == nil {
+		parts = append(parts, string(tag))
+	}
+	if w.Force {
+		parts = append(parts, force)
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+// cutVerb parts what was typed after /release into its verb, which keyboards
+// like to begin with a capital, and the rest.
+func cutVerb(text string) (verb, rest string) {
+	text = strings.TrimSpace(text)
+	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+		text, rest = text[:i], strings.TrimSpace(text[i:])
+	}
+	return strings.ToLower(text), rest
 }
 
 // parse reads what was typed. It is the one door from text to a name: nothing
@@ -25,14 +55,16 @@ func parse(text string, options ...string) (words, *release.Refusal) {
 			word = "--" + rest
 		}
 		switch {
-		case word == "--force" && slices.Contains(options, word):
+		case word == force && slices.Contains(options, word):
 			w.Force = true
 		case strings.HasPrefix(word, "-"):
 			do := usage
-			if len(options) > 0 {
-				do = "Known here: `" + strings.Join(options, "`, `") + "`."
+			if slices.Contains(options, force) {
+				do = "Known here: `" + force + "`."
 			}
 			return words{}, release.Refuse(release.CodeUnknownOption, do, "I don't know the option `%s`.", shorten(word))
+		case w.App != "" && w.Tag == "" && slices.Contains(options, tag):
+			w.Tag = word
 		case w.App != "":
 			return words{}, release.Refuse(release.CodeNoApp, usage, "That names several apps; I take one at a time.")
 		case i > 1000:

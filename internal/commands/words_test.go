@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -61,7 +63,11 @@ func TestBadInput(t *testing.T) {
 			if no.Code != c.code {
 				t.Errorf("code = %s, want %s: %s", no.Code, c.code, no.Say)
 			}
-			for _, text := range []string{no.Say, no.Do} {
+			verb, topic := verbRefusal(c.text), verbRefusal("help "+c.text)
+			if verb == nil || topic == nil {
+				t.Fatal("accepted as a verb, or as a topic of help")
+			}
+			for _, text := range []string{no.Say, no.Do, verb.Say, verb.Do, topic.Say, topic.Do} {
 				if len([]rune(text)) > 400 {
 					t.Errorf("a sentence of %d characters", len(text))
 				}
@@ -76,6 +82,28 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// A tag goes behind the app, where one is taken.
+func TestTag(t *testing.T) {
+	if w, no := parse(" shop  sha-1 ", tag); no != nil || w.App != "shop" || w.Tag != "sha-1" || w.with("blog") != "blog sha-1" {
+		t.Errorf("%+v, %v", w, no)
+	}
+	if w, no := parse("shop `rm`", tag); no != nil || w.with("blog") != "blog" {
+		t.Errorf("a tag that is none is passed on: %+v, %v", w, no)
+	}
+	if _, no := parse("shop sha-1 sha-2", tag); no == nil {
+		t.Error("two tags are taken")
+	}
+	for _, c := range badInput {
+		w, no := parse("shop "+c.text, tag)
+		if no != nil {
+			continue
+		}
+		if passed := w.with("shop"); passed != "shop" && passed != "shop "+c.text {
+			t.Errorf("%s: %q is passed on", c.name, passed)
+		}
+	}
+}
+
 func refusalOf(text string) *release.Refusal {
 	w, no := parse(text, "--force")
 	if no != nil {
@@ -83,6 +111,49 @@ func refusalOf(text string) *release.Refusal {
 	}
 	_, no = find(w.App, known)
 	return no
+}
+
+// verbRefusal is why a text after /release is refused.
+func verbRefusal(text string) *release.Refusal {
+	_, err := (&Desk{Repository: asker{}}).releaseVerb(context.Background(), release.Request{Text: text})
+	var no *release.Refusal
+	errors.As(err, &no)
+	return no
+}
+
+// A verb that was misspelt, or is a command of its own, has a button.
+func TestMeantVerb(t *testing.T) {
+	for typed, want := range map[string]release.Choice{
+		"shop":              run("release", "status shop"),
+		"hlep":              run("release", "help"),
+		"hlep shop":         run("release", "help shop"),
+		"help reset":        run("release", "help reset-dev"),
+		"promote shop":      run("promote", "shop"),
+		"Promot shop":       run("promote", "shop"),
+		"promote":           run("promote", ""),
+		"promote <!here>":   run("promote", ""),
+		"resetdev shop now": run("reset-dev", ""),
+	} {
+		no := verbRefusal(typed)
+		if no == nil || len(no.Choices) != 1 || no.Choices[0] != want {
+			t.Errorf("%q: %+v, want the button %+v", typed, no, want)
+		}
+	}
+	if no := verbRefusal("frobnicate"); no == nil || len(no.Choices) != 0 {
+		t.Errorf("a far verb has a button: %+v", no)
+	}
+	if c := run("promote", "shop"); c.Confirm == "" {
+		t.Error("a button that changes something does not ask once more")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for text, want := range map[string]int{"": len(forms()), "help": len(forms()), "help promote": 3, "HELP /reset-dev": 1, "help /release help": 1} {
+		a, err := (&Desk{Repository: asker{}}).releaseVerb(context.Background(), release.Request{Text: text})
+		if err != nil || strings.Count(a.Text, "• ") != want {
+			t.Errorf("%q: %q, %v; want %d lines", text, a.Text, err, want)
+		}
+	}
 }
 
 func TestGoodInput(t *testing.T) {

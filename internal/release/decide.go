@@ -48,19 +48,43 @@ func (s State) editable(target Layer) *Refusal {
 		return Refuse(CodeOneEnvironment, "Add the file; the bot creates none.", "`%s` has no release layer for %s: `%s` is missing.", l.App, s.Prod.Environment.Name, l.Prod.Path)
 	}
 	for _, layer := range []Layer{l.Dev, l.Prod} {
-		if layer.Flaw != nil {
-			where := layer.Path
-			if layer.Flaw.Line > 0 {
-				where = fmt.Sprintf("%s:%d", layer.Path, layer.Flaw.Line)
-			}
-			return Refuse(CodeNotEditable, "Put it right in Git, then ask again.", "`%s` is not safely editable: %s.", where, layer.Flaw.Reason)
+		if no := layer.flawed(); no != nil {
+			return no
 		}
 	}
-	if target.Digest != "" {
-		return Refuse(CodeDigest, "Remove the digest from the layer and the values, or change it in Git.",
-			"An image digest (`%s`) decides what `%s` runs, so changing the tag would change nothing.", target.Digest, l.App)
+	return s.pinned(target)
+}
+
+// writable is editable where the other layer does not matter.
+func (s State) writable(target Layer, r Running) *Refusal {
+	if target.Missing {
+		return Refuse(CodeOneEnvironment, "Add the file; the bot creates none.", "`%s` has no release layer for %s: `%s` is missing.", s.Layers.App, r.Environment.Name, target.Path)
 	}
-	return nil
+	if no := target.flawed(); no != nil {
+		return no
+	}
+	return s.pinned(target)
+}
+
+// flawed refuses a layer that cannot be edited safely.
+func (l Layer) flawed() *Refusal {
+	if l.Flaw == nil {
+		return nil
+	}
+	where := l.Path
+	if l.Flaw.Line > 0 {
+		where = fmt.Sprintf("%s:%d", l.Path, l.Flaw.Line)
+	}
+	return Refuse(CodeNotEditable, "Put it right in Git, then ask again.", "`%s` is not safely editable: %s.", where, l.Flaw.Reason)
+}
+
+// pinned refuses a digest that makes the tag a label.
+func (s State) pinned(target Layer) *Refusal {
+	if target.Digest == "" {
+		return nil
+	}
+	return Refuse(CodeDigest, "Remove the digest from the layer and the values, or change it in Git.",
+		"An image digest (`%s`) decides what `%s` runs, so changing the tag would change nothing.", target.Digest, s.Layers.App)
 }
 
 // of names the environment of an app at the beginning of a sentence.

@@ -9,6 +9,7 @@ type Kind string
 const (
 	KindPromote  Kind = "promote"
 	KindResetDev Kind = "reset-dev"
+	KindRollback Kind = "rollback"
 	KindAlign    Kind = "align"    // the bot's own: dev follows prod
 	KindObserved Kind = "observed" // somebody else's: nothing is done, only seen
 )
@@ -51,6 +52,12 @@ type Operation struct {
 func (o Operation) Moved(s Snapshot) bool {
 	return s.Requested != nil || s.HistoryID > o.Baseline.HistoryID ||
 		s.Operation != nil && s.Operation.StartedAt != o.Baseline.StartedAt
+}
+
+// Yields says whether one of that kind may take over from this operation. A
+// rollback does not wait for a rollout, only until it is known what was written.
+func (o Operation) Yields(to Kind) bool {
+	return !o.Progress.Advancing() || to == KindRollback && o.Progress.Stage != StageWriting
 }
 
 // Writes tells an operation that makes a commit from one that only syncs.

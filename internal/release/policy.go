@@ -13,6 +13,15 @@ type Rule struct {
 	Force                                       bool // may pass over the dev-health checks
 }
 
+// CommandResume gives automation an app back. Whoever may promote the app may
+// do that, too.
+const CommandResume = "resume"
+
+// RuleCommands are what rules can give a right to.
+func RuleCommands() []string {
+	return []string{string(KindPromote), string(KindResetDev), string(KindRollback), CommandResume}
+}
+
 // Policy is all rules. No rule, no right.
 type Policy []Rule
 
@@ -48,8 +57,18 @@ func (p Policy) Check(who Person, r Right) *Refusal {
 		"You can't %s `%s` in %s: no rule gives you that right.", r.Command, r.App, r.Environment)
 }
 
+// Reader refuses whoever may not even see how releases stand. For everybody
+// else that needs no rule.
+func Reader(who Person) *Refusal {
+	if who.Outsider != "" {
+		return Refuse(CodeNoRight, "Ask a member of the team.", "You can't see releases here: %s can't.", who.Outsider)
+	}
+	return nil
+}
+
 func (rule Rule) covers(r Right) bool {
-	return slices.Contains(rule.Commands, r.Command) && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
+	command := slices.Contains(rule.Commands, r.Command) || r.Command == CommandResume && slices.Contains(rule.Commands, string(KindPromote))
+	return command && slices.Contains(rule.Environments, r.Environment) && Covers(rule.Apps, r.App)
 }
 
 // Covers says whether any of the patterns, as of [path.Match], is for the app.

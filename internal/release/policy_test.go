@@ -2,6 +2,27 @@ package release
 
 import "testing"
 
+// Who may promote may resume; the right to resume alone gives nothing else.
+func TestResumeRight(t *testing.T) {
+	rule := func(command string) Policy {
+		return Policy{{Commands: []string{command}, Apps: []string{"*"}, Environments: []string{"prod"}, Users: []string{"U1"}}}
+	}
+	ask := func(command string) Right { return Right{Command: command, App: "shop", Environment: "prod"} }
+	for _, c := range []struct {
+		rule, asked string
+		may         bool
+	}{
+		{"promote", "resume", true},
+		{"resume", "resume", true},
+		{"resume", "promote", false},
+		{"reset-dev", "resume", false},
+	} {
+		if no := rule(c.rule).Check(Person{ID: "U1"}, ask(c.asked)); (no == nil) != c.may {
+			t.Errorf("a rule for %s, asked to %s: %v", c.rule, c.asked, no)
+		}
+	}
+}
+
 func TestPolicy(t *testing.T) {
 	policy := Policy{
 		{Commands: []string{"promote"}, Apps: []string{"shop", "web-*"}, Environments: []string{"prod"}, Users: []string{"U1"}},

@@ -37,6 +37,9 @@ const (
 	CodeBranchMoved     Code = "branch_moved"          // the branch moved while it was read
 	CodeHistoryUnknown  Code = "history_unknown"       // what was read of the history does not reach far enough to tell
 	CodeHeld            Code = "held"                  // automation is held for the app
+	CodeNoPrevious      Code = "no_previous"           // which release came before is not certain
+	CodeNeverThere      Code = "never_there"           // prod never had that tag
+	CodeNotHeld         Code = "not_held"              // there is no hold to lift
 	CodeAlignOff        Code = "alignment_off"         // dev is not to follow prod
 	CodeDevAhead        Code = "dev_ahead"             // dev has moved on past prod's release
 	CodeDevUnrelated    Code = "dev_unrelated"         // dev's release and prod's never met
@@ -67,6 +70,8 @@ type Refusal struct {
 	Link Place
 	// Names are apps that may have been meant.
 	Names []App
+	// Choices are buttons that do what may have been meant.
+	Choices []Choice
 }
 
 // Error is the refusal on one line, for logs.

@@ -6,7 +6,7 @@ import "time"
 // it has been worked off, so a restart finds it again.
 type Request struct {
 	Delivery string // unique key of the delivery; a redelivery has the same one
-	Command  string // "promote", "reset-dev"
+	Command  string // "promote", "reset-dev", "release"
 	Text     string // what was typed after the command, as it came
 	// Click is the button's name where a button was pressed, "" for a typed command.
 	Click string
@@ -30,15 +30,25 @@ type Channel struct {
 // Place is where a message stands.
 type Place struct{ Channel, TS string }
 
-// Answer is what only the person who asked sees.
+// Answer is what the person who asked sees, and nobody else unless it is public.
 type Answer struct {
-	Text string // plain text with `code` and *bold*; already free of foreign markup
+	// Public answers are for everybody where it was asked.
+	Public bool
+	Text   string // plain text with `code` and *bold*; already free of foreign markup
+	// Table is rows under the text, nil for none.
+	Table *Table
 	// Link is a message to go and see, the zero Place for none.
 	Link Place
 	// Choices are buttons under the text.
 	Choices []Choice
 	// Refusal is why the request was refused, nil if it was not.
 	Refusal *Refusal
+}
+
+// Table is rows of plain text, each with as many cells as the head.
+type Table struct {
+	Head []string
+	Rows [][]string
 }
 
 // Choice is a button under an Answer. Pressing it makes a Request with its

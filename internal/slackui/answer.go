@@ -22,7 +22,8 @@ const replyAge = 29 * time.Minute
 // ephemeral is a message to a response address.
 type ephemeral = slack.WebhookMessage
 
-// Answer tells the person who asked, and nobody else. For a click it takes the
+// Answer tells the person who asked, and nobody else unless the answer is
+// public; in a channel shared with another organisation none is. For a click it takes the
 // place of the question; an answer in which there is nothing only takes the
 // question away. It is told once, or in a rare case twice, by whatever way
 // Slack leaves open; on an error the person does not know.
@@ -33,7 +34,11 @@ func (u *UI) Answer(ctx context.Context, r release.Request, a release.Answer) er
 		}
 		return u.respond(ctx, r.Reply, ephemeral{DeleteOriginal: true})
 	}
+	a.Public = a.Public && !r.Channel.Shared
 	m := u.cards.Answer(a, u.linked(ctx, a.Link))
+	if a.Public {
+		return u.publish(ctx, r, m)
+	}
 	var failed error
 	if r.Reply != "" && time.Since(r.At) < replyAge {
 		failed = u.respond(ctx, r.Reply, ephemeral{
@@ -53,6 +58,30 @@ func (u *UI) Answer(ctx context.Context, r release.Request, a release.Answer) er
 		return errors.Join(failed, err, dm)
 	}
 	return nil
+}
+
+// publish tells everybody where it was asked. The question that a click has
+// answered goes away.
+func (u *UI) publish(ctx context.Context, r release.Request, m card.Message) error {
+	if r.Reply != "" && time.Since(r.At) < replyAge {
+		err := u.respond(ctx, r.Reply, ephemeral{ResponseType: "in_channel", Text: m.Text, Blocks: &slack.Blocks{BlockSet: m.Blocks}})
+		if err == nil {
+			if r.Click != "" {
+				err = u.respond(ctx, r.Reply, ephemeral{DeleteOriginal: true})
+			}
+			if err != nil { // everybody knows; an old button is no harm
+				u.log.WarnContext(ctx, "taking a question away", "err", err)
+			}
+			return nil
+		}
+		u.log.WarnContext(ctx, "answering in the channel", "err", err)
+	}
+	_, err := u.post(ctx, spot{channel: r.Channel.ID}, m, nil)
+	if err == nil {
+		return nil
+	}
+	// The person at least learns it.
+	return errors.Join(err, u.whisper(ctx, r.Channel.ID, r.By.ID, m))
 }
 
 func (u *UI) linked(ctx context.Context, p release.Place) string {

@@ -122,6 +122,46 @@ func TestWaysOfAnswering(t *testing.T) {
 	}
 }
 
+// A public answer is told to everybody, by whatever way Slack leaves open, once;
+// to other organisations it is not.
+func TestPublicAnswer(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name     string
+		age      time.Duration
+		shared   bool
+		fault    sandbox.Fault // of the response address
+		public   int
+		whispers int
+	}{
+		{name: "young", public: 1},
+		{name: "old", age: time.Hour, public: 1},
+		{name: "response address fails", fault: sandbox.Fault{Status: 404}, public: 1},
+		{name: "shared with others", shared: true, whispers: 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := running(t)
+			b.promote(team, "x")
+			b.done(1)
+			r := b.asked.requests()[0]
+			r.At, r.Channel.Shared = r.At.Add(-row.age), row.shared
+			if row.fault != (sandbox.Fault{}) {
+				b.FailNext(sandbox.ResponseURL, 1, row.fault)
+			}
+			if err := b.ui.Answer(b.ctx(), r, release.Answer{Public: true, Text: "The hold is lifted."}); err != nil {
+				t.Fatal(err)
+			}
+			all, whispered := b.posted(team), b.whispered(team)
+			if len(all) != row.public || len(whispered) != row.whispers {
+				t.Fatalf("%d for all, %d for one", len(all), len(whispered))
+			}
+			if row.public == 1 && (!shows(all[0], "The hold is lifted.") || shows(all[0], "Only you")) {
+				t.Errorf("told: %s", all[0].Blocks)
+			}
+		})
+	}
+}
+
 func TestResponded(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

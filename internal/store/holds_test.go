@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -35,16 +36,24 @@ func TestHold(t *testing.T) {
 	if h, found, err := s.Hold(t.Context(), "web"); err != nil || !found || h != web {
 		t.Errorf("Hold = %+v, %v, %v", h, found, err)
 	}
-	for _, want := range []bool{true, false} {
-		if lifted, err := s.Lift(t.Context(), "web"); err != nil || lifted != want {
-			t.Errorf("Lift = %v, %v, want %v", lifted, err, want)
+	for _, c := range []struct {
+		delivery string
+		want     bool
+	}{{"d1", true}, {"d2", false}, {"d1", true}} { // d1 is delivered again after a crash
+		if h, lifted, err := s.Lift(t.Context(), "web", c.delivery); err != nil || lifted != c.want || lifted && h != web {
+			t.Errorf("Lift for %s = %+v, %v, %v, want %v", c.delivery, h, lifted, err, c.want)
 		}
+	}
+	if _, _, err := s.Lift(t.Context(), "web", ""); err == nil {
+		t.Error("a request that cannot be known again lifts")
 	}
 	if h, found, err := s.Hold(t.Context(), "web"); err != nil || found {
 		t.Errorf("Hold after Lift = %+v, %v, %v", h, found, err)
 	}
 	put(release.Record{Lift: "web"}) // lifts nothing
 	holds(shop)
+	put(release.Record{Hold: &web}) // another one
+	holds(shop, web)
 	put(release.Record{Hold: &web, Lift: "shop"})
 	holds(web)
 	put(release.Record{Hold: &web, Lift: "web"}) // in doubt it is held
@@ -59,7 +68,7 @@ func TestLiftFromManySides(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			ok, err := stores[i%2].Lift(t.Context(), "web")
+			_, ok, err := stores[i%2].Lift(t.Context(), "web", fmt.Sprint("d", i))
 			if err != nil {
 				t.Error(err)
 			}

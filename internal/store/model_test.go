@@ -254,7 +254,7 @@ func (w *walk) step() string {
 		app := pick(w, someApps)
 		_, want := m.holds[app]
 		delete(m.holds, app)
-		if got, err := s.Lift(ctx, app); err != nil || got != want {
+		if _, got, err := s.Lift(ctx, app, fmt.Sprint("request ", w.Uint64())); err != nil || got != want {
 			w.Fatalf("Lift = %v, %v, want %v", got, err, want)
 		}
 		return "Lift"

@@ -9,7 +9,7 @@ import (
 	"github.com/synestra/promoter/internal/release"
 )
 
-// Answer is what only the person who asked sees. linked is the address of the
+// Answer is what the person who asked sees. linked is the address of the
 // message that the answer points to, "" for none.
 func (p Printer) Answer(a release.Answer, linked string) Message {
 	var text []string
@@ -36,10 +36,20 @@ func (p Printer) Answer(a release.Answer, linked string) Message {
 	for _, part := range chunks(all, maxSection-200) {
 		blocks = append(blocks, section(part))
 	}
+	if a.Table != nil {
+		drawn, left := table(*a.Table, maxTotal-length(all)-1000) // the buttons, and the last line
+		blocks = append(blocks, drawn)
+		if left > 0 {
+			blocks = append(blocks, section(with(p.say.more, "count", strconv.Itoa(left))))
+		}
+		all += "\n" + tableText(*a.Table)
+	}
 	if len(a.Choices) > 0 {
 		blocks = append(blocks, p.choices(a.Choices))
 	}
-	blocks = append(blocks, small(context))
+	if !a.Public {
+		blocks = append(blocks, small(context))
+	}
 	return fit(Message{Text: all, Blocks: blocks})
 }
 
@@ -66,7 +76,7 @@ func (p Printer) NotAccepted() string { return p.say.notAccepted }
 
 func refusalEmoji(c release.Code) string {
 	switch c {
-	case release.CodeAlreadyThere, release.CodeAtBaseline:
+	case release.CodeAlreadyThere, release.CodeAtBaseline, release.CodeNotHeld:
 		return "✅"
 	case release.CodeNoRight, release.CodeNoForce:
 		return "🔒"

@@ -28,7 +28,7 @@ func TestWordsAreComplete(t *testing.T) {
 			t.Errorf("no words for being in the stage %q", s)
 		}
 	}
-	for _, k := range []release.Kind{release.KindPromote, release.KindResetDev} {
+	for _, k := range []release.Kind{release.KindPromote, release.KindResetDev, release.KindRollback} {
 		if _, ok := say.titles[k]; !ok {
 			t.Errorf("no title for %q", k)
 		}
@@ -191,6 +191,39 @@ func TestEmptyAnswer(t *testing.T) {
 	for _, a := range []release.Answer{{Text: "x"}, {Refusal: &release.Refusal{}}, {Link: release.Place{TS: "1"}}, {Choices: []release.Choice{{}}}} {
 		if Empty(a) {
 			t.Errorf("%+v is empty", a)
+		}
+	}
+}
+
+// A table of more apps than Slack takes shows the first, and how many there are
+// besides.
+func TestLongTable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, state string
+		apps, left  int
+	}{
+		{"as many as there can be", "✅ in sync", 99, 0},
+		{"too many rows", "✅ in sync", 200, 101},
+		{"too much text", strings.Repeat("prod Degraded ", 50), 200, 149},
+	} {
+		a := release.Answer{Text: "*How releases stand:*", Table: &release.Table{Head: []string{"App", "prod", "dev", "Pods", "State"}}}
+		for i := range c.apps {
+			a.Table.Rows = append(a.Table.Rows, []string{"an-app-" + strconv.Itoa(i), "sha-1a2b3c4d", "sha-1a2b3c4d", "", c.state})
+		}
+		m := printer().Answer(a, "")
+		checkMessage(t, m)
+		shown, more := 0, false
+		for _, b := range m.Blocks {
+			switch b := b.(type) {
+			case *slack.TableBlock:
+				shown = len(b.Rows) - 1
+			case *slack.SectionBlock:
+				more = more || b.Text.Text == "… and "+strconv.Itoa(c.apps-shown)+" more"
+			}
+		}
+		if c.apps-shown != c.left || more != (c.left > 0) {
+			t.Errorf("%s: %d rows of %d, and that there are more is said: %v", c.name, shown, c.apps, more)
 		}
 	}
 }

@@ -66,6 +66,24 @@ func (c *checker) block(b map[string]any) {
 		})
 	case "rich_text":
 		c.list(b, 100, c.rich)
+	case "table":
+		rows, _ := b["rows"].([]any)
+		if len(rows) < 1 || len(rows) > 100 {
+			c.t.Errorf("table with %d rows", len(rows))
+		}
+		for _, row := range rows {
+			cells, _ := row.([]any)
+			if len(cells) < 1 || len(cells) > 20 {
+				c.t.Errorf("row with %d cells", len(cells))
+			}
+			for _, cell := range cells {
+				s, _ := cell.(map[string]any)["text"].(string)
+				if s == "" {
+					c.t.Errorf("empty cell in %v", row)
+				}
+				c.total += utf8.RuneCountInString(s)
+			}
+		}
 	default:
 		c.t.Errorf("block of type %v", kind)
 	}

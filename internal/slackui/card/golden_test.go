@@ -71,6 +71,11 @@ func cards() map[string]Message {
 	p := printer()
 	reset := promotion(writing, committed, syncing, rolling, release.StageHealthy)
 	reset.Kind, reset.Environment, reset.Application = release.KindResetDev, "dev", "web-synestra-io-dev"
+	rollback := promotion(writing, committed, noticed, syncing, rolling)
+	rollback.Kind, rollback.From, rollback.To = release.KindRollback, rollback.To, rollback.From
+	rollback.Notes = []string{"Takes over from promote sha-9f8e7d, which was rolling out"}
+	wentBack := rollback
+	wentBack.Progress = wentBack.Progress.Enter(release.StageHealthy, start.Add(time.Minute))
 	hot := promotion(writing, syncing, rolling, release.StageStillHot)
 	hot.Kind, hot.Environment, hot.Path, hot.Commit = release.KindResetDev, "dev", "", ""
 	hot.Progress.Note = "the live session on web-okteto is still there: Argo CD cannot remove it, run okteto down"
@@ -113,6 +118,8 @@ func cards() map[string]Message {
 		"operation_no_effect":       p.Operation(promotion(writing, committed, noticed, release.StageNoEffect)),
 		"operation_refused":         p.Operation(promotion(writing, release.StageRefused)),
 		"operation_failed_to_write": p.Operation(promotion(writing, release.StageFailedToWrite)),
+		"rollback_rolling":          p.Operation(with4of6(rollback)),
+		"rollback_healthy":          p.Operation(wentBack),
 		"reset_healthy":             p.Operation(reset),
 		"reset_still_hot":           p.Operation(hot),
 		"reply_degraded":            p.Reply(crashing(promotion(writing, committed, syncing, rolling, degraded))),
@@ -129,6 +136,15 @@ func cards() map[string]Message {
 				{Click: "reset-dev.cancel", Subject: "q_01J9", Label: "Cancel"},
 			},
 		}, ""),
+		"answer_table": p.Answer(release.Answer{Text: "*How releases stand:*", Table: &release.Table{
+			Head: []string{"App", "prod", "dev", "Pods", "State"},
+			Rows: [][]string{
+				{"shop", "sha-1", "sha-2", "2 of 4", "❌ broken: prod Degraded"},
+				{"synestra-io", "sha-1a2b3c", "sha-9f8e7d", "", "🔷 ahead · held"},
+				{"wiki", "<!channel>", "*:rocket:*", "", "✅ in sync"},
+			},
+		}}, ""),
+		"answer_public": p.Answer(release.Answer{Public: true, Text: "▶️ `Ana Lima` has lifted the hold on automation of `shop`."}, ""),
 		"answer_broken": p.Answer(p.Broken("1a2b3c4d", release.Answer{}), ""),
 	}
 }

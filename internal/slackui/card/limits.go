@@ -61,6 +61,8 @@ func fitBlock(b slack.Block, left int) (int, bool) {
 		return fitActions(b, left)
 	case *slack.RichTextBlock:
 		return fitRich(b, left)
+	case *slack.TableBlock:
+		return sizeOf(b), len(b.Rows) > 0 && sizeOf(b) <= left // half a table would not say so
 	}
 	return 0, true
 }

@@ -76,6 +76,12 @@ func english() words {
 				healthy: "*{app}* · {env} is back at {to}",
 				plain:   "{app}, reset of {env} to {to}",
 			},
+			release.KindRollback: {
+				writes:  "*{app}* · rollback of {env} · {from} → {to}",
+				syncs:   "*{app}* · rollback of {env} · sync to {to}",
+				healthy: "*{app}* is back on {to} in {env}",
+				plain:   "{app}, rollback of {env} {from} → {to}",
+			},
 			release.KindAlign: {
 				writes:  "*{app}* · {env} follows prod · {from} → {to}",
 				syncs:   "*{app}* · {env} follows prod · sync to {to}",
