@@ -76,11 +76,14 @@ func (b *browser) listen(said iter.Seq2[chromedp.ConsoleMessage, error]) {
 	}
 }
 
-// complaints are what the page complained of so far.
-func (b *browser) complaints() []string {
+// quiet fails the test if the page has complained.
+func (b *browser) quiet(t *testing.T) {
+	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.problems
+	for _, p := range b.problems {
+		t.Errorf("the page complains: %s", p)
+	}
 }
 
 // look sets the colour scheme, "light" or "dark", and the size of the window.
