@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/synestra/promoter/internal/sandbox/slack"
 )
@@ -28,6 +33,7 @@ const assets = "../../internal/sandbox/page/assets"
 type channel struct {
 	*browser
 	slack *slack.Server
+	asked chan string // what the page asked for, as JSON
 }
 
 func openChannel(t *testing.T) *channel {
@@ -43,10 +49,16 @@ func openChannel(t *testing.T) *channel {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServer(http.Dir(assets)))
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, chat) })
+	asked := make(chan string, 10)
+	mux.HandleFunc("POST /click", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked <- string(body)
+		fmt.Fprint(w, "{}")
+	})
 	served := httptest.NewServer(mux)
 	t.Cleanup(served.Close)
 	t.Cleanup(served.CloseClientConnections) // the stream's, before
-	c := &channel{open(t, served.URL+"/page.html"), chat}
+	c := &channel{open(t, served.URL+"/page.html"), chat, asked}
 	c.wait("the page to be told who there is", "document.querySelector('#people input') !== null")
 	return c
 }
@@ -233,4 +245,26 @@ func TestBlocks(t *testing.T) {
 	if unknown := c.of(drawn+" .unknown", "textContent"); !strings.Contains(unknown, "external_select") {
 		t.Errorf("what cannot be drawn is called %q", unknown)
 	}
+}
+
+// TestMenus has an option chosen by key, which takes effect with the button only.
+func TestMenus(t *testing.T) {
+	c := openChannel(t)
+	option := func(name, value string) map[string]any {
+		return map[string]any{"text": map[string]any{"type": "plain_text", "text": name}, "value": value}
+	}
+	c.post(map[string]any{"text": "which?", "blocks": []any{map[string]any{"type": "actions", "elements": []any{map[string]any{
+		"type": "static_select", "action_id": "tag", "options": []any{option("One", "v1"), option("Two", "v2")},
+	}}}}})
+	c.do("going to the menu", chromedp.Focus(chromedp.CSS("[data-action=tag]")))
+	c.typed(kb.ArrowDown + kb.ArrowDown + kb.Tab + kb.Enter)
+	select {
+	case asked := <-c.asked:
+		if !strings.Contains(asked, `"action":"tag"`) || !strings.Contains(asked, `"value":"v2"`) {
+			t.Errorf("the page asked for %s", asked)
+		}
+	case <-time.After(patience):
+		t.Fatal("the page asked for nothing")
+	}
+	c.quiet(t)
 }

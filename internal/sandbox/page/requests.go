@@ -36,11 +36,17 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// click is a button that somebody pressed.
+// click is a button that somebody pressed, or, with a value, what they chose
+// from a menu.
 func (s *Server) click(w http.ResponseWriter, r *http.Request) {
-	var in struct{ User, TS, Action string }
+	var in struct{ User, TS, Action, Value string }
 	answer(w, read(w, r, &in), func() (string, error) {
-		_, err := s.o.Slack.Click(r.Context(), in.User, slack.MessageRef{Channel: s.o.Channel, TS: in.TS}, in.Action)
+		ref := slack.MessageRef{Channel: s.o.Channel, TS: in.TS}
+		if in.Value != "" {
+			_, err := s.o.Slack.Choose(r.Context(), in.User, ref, in.Action, in.Value)
+			return "", err
+		}
+		_, err := s.o.Slack.Click(r.Context(), in.User, ref, in.Action)
 		return "", err
 	})
 }

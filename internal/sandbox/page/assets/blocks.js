@@ -5,7 +5,7 @@ import { el, link } from "./dom.js";
 import { mrkdwn, mention, emoji, emojis, dateNode } from "./mrkdwn.js";
 
 // blocks draws a list of blocks. How says whose names there are, and does what
-// an element asks for: how.act(element, option).
+// an element asks for: how.act(element, option), which a modal has not.
 export function blocks(list, how) {
   return list.map((block) => (kinds[block.type] ?? unknown)(block, how));
 }
@@ -114,26 +114,27 @@ function element(e, how) {
 function button(e, how) {
   const properties = { class: `button ${e.style ?? ""}`.trim(), "data-action": e.action_id, "aria-label": e.accessibility_label };
   const label = emojis(e.text.text.replace(/ ↗$/, ""), how.names); // the arrow is drawn below
-  if (!e.url) return el("button", { ...properties, type: "button", onclick: () => how.act(e) }, label);
+  if (!e.url) return el("button", { ...properties, type: "button", onclick: () => how.act?.(e) }, label);
   const a = link(e.url, label, el("span", { "aria-hidden": "true" }, " ↗"), el("span", { class: "unseen" }, " (another page)"));
   for (const [name, value] of Object.entries(properties)) if (value) a.setAttribute(name, value);
-  a.addEventListener("click", () => how.act(e));
+  a.addEventListener("click", () => how.act?.(e));
   return a;
 }
 
+// A menu has a button beside it, because keys change a menu step by step. In a
+// modal, where how has no act, nothing happens before that is sent.
 function select(e, how, groups, initial, face) {
   const option = (o) => el("option", { value: o.value, selected: o.value === initial }, emojis(o.text.text, how.names).map((n) => n.textContent ?? n));
   const label = e.placeholder?.text ?? face ?? "Choose";
-  const node = el("select", {
-    class: "select", "data-action": e.action_id, "aria-label": label,
-    onchange: () => {
-      const chosen = groups.flatMap((g) => g.options).find((o) => o.value === node.value);
-      if (chosen) how.act(e, chosen);
-    },
-  },
-  initial ? null : el("option", { value: "", selected: true }, label),
-  groups.map((g) => (g.label ? el("optgroup", { label: g.label.text }, g.options.map(option)) : g.options.map(option))));
-  return node;
+  const node = el("select", { class: "select", "data-action": e.action_id, "aria-label": label },
+    initial ? null : el("option", { value: "", selected: true }, label),
+    groups.map((g) => (g.label ? el("optgroup", { label: g.label.text }, g.options.map(option)) : g.options.map(option))));
+  if (!how.act) return node;
+  const choose = () => {
+    const chosen = groups.flatMap((g) => g.options).find((o) => o.value === node.value);
+    if (chosen) how.act(e, chosen);
+  };
+  return el("span", { class: "menu" }, node, el("button", { type: "button", class: "button", "aria-label": `Choose: ${label}`, onclick: choose }, "Choose"));
 }
 
 function people({ names }) {

@@ -16,11 +16,13 @@ export function ask(confirm, how) {
       el("button", { value: "yes", class: `button ${confirm.style ?? "primary"}`, type: "submit" }, text(confirm.confirm, how))));
 }
 
-// modal shows a view until it is closed.
+// modal shows a view until it is closed. The stand-in for Slack takes no
+// submissions, which is said where the view asks for one.
 export function modal(view, how) {
   return show(
     el("h2", { id: "dialog-title" }, text(view.title, how)),
     ...blocks(view.blocks, how),
+    view.submit && el("p", { class: "unknown" }, "“", text(view.submit, how), "” cannot be pressed in the sandbox."),
     el("div", { class: "actions" },
       el("button", { value: "", class: "button", type: "submit" }, view.close ? text(view.close, how) : "Close")));
 }

@@ -13,7 +13,7 @@ const lost = document.getElementById("lost");
 
 let channel;
 let names;
-const seen = new Map(); // views that were shown, as they were, by id
+const seen = new Set(); // views that were shown, by id
 
 const stream = new EventSource("events");
 stream.onopen = () => { lost.hidden = true; };
@@ -55,8 +55,8 @@ async function click(message, element, option) {
 
 function show({ id, user, type, view }) {
   if (user !== channel.me || type !== "modal" || seen.has(id)) return;
-  seen.set(id, view);
-  modal(view, { names, act: () => {} });
+  seen.add(id);
+  modal(view, { names });
 }
 
 // request asks the sandbox for something, and says what came of it.
