@@ -30,6 +30,7 @@ func TestPage(t *testing.T) {
 		{"a person without rights is refused", refuse},
 		{"a bad release is degraded", degrade},
 		{"a hot session is reset after a confirmation", reset},
+		{"turned away by Slack, and Argo CD out of sight", outside},
 		{"dark, and on a narrow screen", looks},
 	} {
 		b.t = t
@@ -114,6 +115,29 @@ func reset(t *testing.T, b *browser) {
 	b.wait("the session to be gone", "!document.querySelector('[data-app=docs-dev] .hot')")
 	b.reads(last, "docs", "sha-77aa10", "2 of 2 pods ready", "Healthy")
 	b.picture("reset")
+}
+
+// outside has Slack turn edits away during a promotion, which ends as it should
+// all the same, and Argo CD go away before one, which is then refused.
+func outside(_ *testing.T, b *browser) {
+	b.click("[data-act=release]")
+	b.reads("#told", "CI released", "docs")
+	b.reads("#commits li:first-child", "release(dev): docs")
+	b.wait("the release to be healthy in dev", "(() => { const [dev, prod] = document.querySelectorAll('[data-app^=docs-]'); "+
+		"return dev.innerText.includes('Healthy') && dev.innerText.includes('2/2') && dev.querySelector('code').innerText !== prod.querySelector('code').innerText; })()")
+	b.click("[data-act=limit]")
+	b.reads("#told", "turns the next three edits away")
+	b.click("#typed")
+	b.typed("/promote docs" + kb.Enter)
+	b.reads(last, "docs is on", "4 of 4 pods ready", "Healthy")
+	b.click("[data-act=down]")
+	b.reads("#down", "does not answer")
+	b.click("#typed")
+	b.typed("/promote docs" + kb.Enter)
+	b.reads(private, "Argo CD")
+	b.picture("down")
+	b.click("[data-act=down]")
+	b.reads("#told", "answers again")
 }
 
 // looks has the same page in the dark, and as wide as a small phone.

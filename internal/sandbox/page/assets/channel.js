@@ -18,6 +18,13 @@ export class Channel {
     this.messages = new Map(); // by ts
     this.nodes = new Map(); // by ts
     list.replaceChildren(empty);
+    this.atEnd = true; // the newest message is in sight, and is to stay there
+    list.onscroll = () => { this.atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80; };
+    new ResizeObserver(() => this.follow()).observe(list);
+  }
+
+  follow() {
+    if (this.atEnd) list.scrollTop = list.scrollHeight;
   }
 
   // be shows the channel as that person sees it.
@@ -26,17 +33,17 @@ export class Channel {
     list.replaceChildren(empty);
     this.nodes.clear();
     for (const m of this.messages.values()) this.draw(m);
-    list.scrollTop = list.scrollHeight;
+    this.atEnd = true;
+    this.follow();
   }
 
   // tell takes a message as it is now. Only what is new is read out.
   tell(message) {
     const before = this.messages.get(message.ts);
     this.messages.set(message.ts, message);
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
     const drawn = this.draw(message);
     if (drawn && before?.text !== message.text) live.textContent = el("p", {}, mrkdwn(message.text, this.names)).textContent;
-    if (drawn && atEnd) list.scrollTop = list.scrollHeight;
+    this.follow();
   }
 
   // draw puts a message up, or draws it anew where it stands. It reports whether
