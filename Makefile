@@ -4,6 +4,7 @@
 # make e2e     the bot against a real Kubernetes control plane and a real Argo CD 2.14
 # make e2e-3.6 the same with Argo CD 3.6
 # make e2e-rival  the bot and Argo CD's own notifications tell of the same updates, side by side
+# make page    the sandbox's page in a real Chromium, by key and click; pictures in e2e/out
 # make histories  10,000 random histories against the stand-ins, for the night; SEED=n runs them anew
 # make golden  rewrites the golden cards; review the diff as text
 # make fuzz    every fuzz target, a minute each
@@ -11,7 +12,7 @@
 GO   ?= go
 TOOL  = $(GO) tool -modfile=tools.mod
 
-.PHONY: test check lint vuln race e2e e2e-3.6 e2e-rival histories golden fuzz
+.PHONY: test check lint vuln race e2e e2e-3.6 e2e-rival page histories golden fuzz
 
 # Most tests wait for something, so many of them run at once.
 # Vet is lint's work. Three test binaries have Argo CD's libraries in them and
@@ -43,13 +44,17 @@ race:
 	$(GO) test -race ./cmd/bot -run '^TestHistories$$' -histories 16 -apps 8
 
 e2e:
-	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -parallel 8 -timeout 30m -skip '^TestSideBySide$$' ./...
+	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -parallel 8 -timeout 30m -skip '^TestSideBySide$$' $$($(GO) list ./... | grep -v /page$$)
 
 e2e-3.6:
 	E2E_ARGOCD=3.6 $(MAKE) e2e
 
 e2e-rival:
 	cd e2e && $(GO) run ./cmd/build-tools && $(GO) test -count=1 -v -timeout 30m -run '^TestSideBySide$$' .
+
+# Without PAGE the test is skipped where there is no Chromium.
+page:
+	mkdir -p e2e/out && cd e2e && PAGE=1 $(GO) test -count=1 -v -artifacts -outputdir out ./page
 
 SEED ?= $(shell date +%s)
 histories:

@@ -61,18 +61,22 @@ func runCommand() *cobra.Command {
 
 func sandboxCommand() *cobra.Command {
 	var level string
+	var browser browserOptions
 	c := &cobra.Command{
 		Use: "sandbox", Short: "Try the bot on this machine: Slack, Git and Argo CD stand in", Args: cobra.NoArgs,
 		Long: "Starts stand-ins for Slack, Argo CD and a Git host that speak the real protocols, and the real bot on\n" +
-			"them. The terminal is the channel: type /promote synestra-io. Needs git, and nothing else.",
+			"them. The terminal is the channel: type /promote synestra-io. A page in the browser is the same channel,\n" +
+			"with what happens behind it. Needs git, and nothing else.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			log, err := logger(os.Stderr, level)
 			if err != nil {
 				return err
 			}
-			return sandbox(c.Context(), c.InOrStdin(), os.Stdout, log)
+			return sandbox(c.Context(), c.InOrStdin(), os.Stdout, browser, log)
 		},
 	}
+	c.Flags().BoolVar(&browser.open, "open", false, "open the page in the browser")
+	c.Flags().StringVar(&browser.listen, "listen", "127.0.0.1:0", "where the page is served, on this machine only; port 0 is a free one")
 	c.Flags().StringVar(&level, "log", "off", "what is logged: debug, info, warn, error or off")
 	return c
 }

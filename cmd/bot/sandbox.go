@@ -38,12 +38,14 @@ const sandboxWelcome = `
   A number presses that button.
   @bob /promote synestra-io asks as bob, who has no rights. quit ends.
 
+  The same in the browser: %s
+
 `
 
 // sandbox runs the real bot on stand-ins that speak the real protocols, with
-// the terminal as the Slack channel, until input ends and with it every
-// operation.
-func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) (err error) {
+// the terminal and a page in the browser as the Slack channel, until input ends
+// and with it every operation.
+func sandbox(ctx context.Context, in io.Reader, out *os.File, browser browserOptions, log *slog.Logger) (err error) {
 	dir, err := os.MkdirTemp("", "promoter-sandbox-")
 	if err != nil {
 		return err
@@ -62,6 +64,11 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	p, err := w.servePage(browser.listen, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
 	b, err := newBot(ctx, c, log)
 	if err != nil {
 		return err
@@ -71,7 +78,7 @@ func sandbox(ctx context.Context, in io.Reader, out *os.File, log *slog.Logger) 
 	botCtx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- b.run(botCtx) }()
-	t := &terminal{world: w, bot: b, out: out, tty: tty}
+	t := &terminal{world: w, bot: b, out: out, tty: tty, page: p.URL(), open: browser.open}
 	talked := t.talk(botCtx, in)
 	stop()
 	return errors.Join(talked, <-ended)
@@ -124,6 +131,8 @@ type terminal struct {
 	bot   *bot
 	out   *os.File
 	tty   bool
+	page  string // where the browser shows the same
+	open  bool   // have a browser show it
 
 	last    slack.MessageRef // what was printed last
 	lines   int              // and how many lines it took
@@ -142,7 +151,12 @@ func (t *terminal) talk(ctx context.Context, in io.Reader) error {
 	if err := t.world.slack.Wait(bounded(ctx, time.Minute), func() bool { return t.world.slack.Sockets() >= 2 }); err != nil {
 		return fmt.Errorf("waiting for the bot to connect: %w", err)
 	}
-	fmt.Fprint(t.out, sandboxWelcome)
+	fmt.Fprintf(t.out, sandboxWelcome, t.page)
+	if t.open {
+		if err := openBrowser(t.page); err != nil {
+			t.say("  " + err.Error())
+		}
+	}
 	t.prompt()
 	typed := readLines(in)
 	idle := time.NewTicker(100 * time.Millisecond)

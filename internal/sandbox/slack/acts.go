@@ -74,8 +74,21 @@ func (s *Server) show(h *hook, payload json.RawMessage) error {
 // dialog). Link buttons send a payload too. Errors and redelivery are those of
 // [Server.Command]; what an acknowledgement carries is ignored, as Slack does.
 func (s *Server) Click(ctx context.Context, user string, m MessageRef, actionID string) (Ack, error) {
+	return s.interact(ctx, user, m, actionID, "")
+}
+
+// Choose picks from a menu as a person who sees it: the option of that value,
+// or, of a menu of people, that user. It is like [Server.Click] otherwise.
+func (s *Server) Choose(ctx context.Context, user string, m MessageRef, actionID, value string) (Ack, error) {
+	if value == "" {
+		return Ack{}, fmt.Errorf("nothing is chosen of %q", actionID)
+	}
+	return s.interact(ctx, user, m, actionID, value)
+}
+
+func (s *Server) interact(ctx context.Context, user string, m MessageRef, actionID, value string) (Ack, error) {
 	s.mu.Lock()
-	payload, err := s.clickPayload(user, m, actionID)
+	payload, err := s.actionPayload(user, m, actionID, value)
 	s.mu.Unlock()
 	if err != nil {
 		return Ack{}, err
@@ -83,7 +96,7 @@ func (s *Server) Click(ctx context.Context, user string, m MessageRef, actionID 
 	return s.deliverTwice(ctx, Envelope{Type: "interactive", Payload: payload})
 }
 
-func (s *Server) clickPayload(user string, ref MessageRef, actionID string) (json.RawMessage, error) {
+func (s *Server) actionPayload(user string, ref MessageRef, actionID, value string) (json.RawMessage, error) {
 	u, ch, err := s.who(user, ref.Channel)
 	if err != nil {
 		return nil, err
@@ -92,9 +105,9 @@ func (s *Server) clickPayload(user string, ref MessageRef, actionID string) (jso
 	if m == nil || m.Deleted || (m.EphemeralFor != "" && m.EphemeralFor != user) {
 		return nil, fmt.Errorf("%s sees no message %s in %s", user, ref.TS, ref.Channel)
 	}
-	action := m.button(actionID)
+	action := m.action(actionID, value)
 	if action == nil {
-		return nil, fmt.Errorf("message %s in %s has no button %q", ref.TS, ref.Channel, actionID)
+		return nil, fmt.Errorf("message %s in %s has no button %q, or no such option there", ref.TS, ref.Channel, actionID)
 	}
 	now := s.opt.Now()
 	action["action_ts"] = fmt.Sprintf("%d.%06d", now.Unix(), now.Nanosecond()/1000)

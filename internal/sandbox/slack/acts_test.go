@@ -44,6 +44,46 @@ func TestClick(t *testing.T) {
 	}
 }
 
+const menus = `[{"type":"actions","block_id":"menus","elements":[
+	{"type":"static_select","action_id":"tag","placeholder":{"type":"plain_text","text":"Which"},"options":[
+		{"text":{"type":"plain_text","text":"One"},"value":"v1"},{"text":{"type":"plain_text","text":"Two"},"value":"v2"}]},
+	{"type":"static_select","action_id":"grouped","option_groups":[{"label":{"type":"plain_text","text":"G"},"options":[
+		{"text":{"type":"plain_text","text":"Three"},"value":"v3"}]}]},
+	{"type":"overflow","action_id":"more","options":[{"text":{"type":"plain_text","text":"Rest"},"value":"rest"}]},
+	{"type":"users_select","action_id":"who"}]}]`
+
+func TestChoose(t *testing.T) {
+	s := start(t, Options{})
+	seen := dial(t, s).ackAll("")
+	ref := mustPost(t, s, "text", "x", "blocks", menus)
+	for _, c := range []struct{ action, kind, value string }{
+		{"tag", "static_select", "v2"}, {"grouped", "static_select", "v3"}, {"more", "overflow", "rest"}, {"who", "users_select", "U2"},
+	} {
+		if _, err := s.Choose(within(t), "U1", ref, c.action, c.value); err != nil {
+			t.Fatal(err)
+		}
+		action := (<-seen)["payload"].(map[string]any)["actions"].([]any)[0].(map[string]any)
+		if action["type"] != c.kind || action["action_id"] != c.action || action["block_id"] != "menus" || action["action_ts"] == nil {
+			t.Errorf("action = %v", action)
+		}
+		chosen := action["selected_user"]
+		if option, is := action["selected_option"].(map[string]any); is {
+			chosen = option["value"]
+		}
+		if chosen != c.value {
+			t.Errorf("%s: %v is chosen, not %s", c.action, chosen, c.value)
+		}
+	}
+	for action, value := range map[string]string{"tag": "v3", "grouped": "", "nothing": "v1"} {
+		if _, err := s.Choose(within(t), "U1", ref, action, value); err == nil {
+			t.Errorf("%q was chosen of %s", value, action)
+		}
+	}
+	if _, err := s.Click(within(t), "U1", ref, "tag"); err == nil {
+		t.Error("a menu was clicked like a button")
+	}
+}
+
 func TestClickOnEphemeral(t *testing.T) {
 	s := start(t, Options{})
 	seen := dial(t, s).ackAll("")

@@ -1,6 +1,9 @@
 package slack
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // User is a person, or another bot.
 type User struct {
@@ -111,6 +114,14 @@ func (s *Server) AddChannel(c Channel) {
 	defer s.mu.Unlock()
 	s.people.channels[c.ID] = c
 	s.touch()
+}
+
+// Directory lists who and what there is in the workspace, in no order.
+func (s *Server) Directory() ([]User, []Group, []Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.people
+	return slices.Collect(maps.Values(p.users)), slices.Collect(maps.Values(p.groups)), slices.Collect(maps.Values(p.channels))
 }
 
 // authTest is auth.test.

@@ -88,7 +88,7 @@ func runeColumns(r rune) int {
 
 // emoji puts the characters of the shortcodes that release messages use. Others stay.
 func emoji(text string) string {
-	known := emojis()
+	known := Emoji()
 	return shortcode.ReplaceAllStringFunc(text, func(code string) string {
 		if e, ok := known[strings.Trim(code, ":")]; ok {
 			return e
@@ -97,7 +97,8 @@ func emoji(text string) string {
 	})
 }
 
-func emojis() map[string]string {
+// Emoji are the characters of the shortcodes that are drawn, by name.
+func Emoji() map[string]string {
 	return map[string]string{
 		"arrow_right": "➡️", "arrow_up": "⬆️", "arrows_counterclockwise": "🔄", "bell": "🔔", "black_circle": "⚫",
 		"broken_heart": "💔", "bulb": "💡", "bust_in_silhouette": "👤", "calendar": "📅", "construction": "🚧",

@@ -137,23 +137,53 @@ func str(object map[string]any, key string) string {
 	return value
 }
 
-// button is the action of a click on a button; nil if there is none of that id.
-func (m *Message) button(actionID string) map[string]any {
+// action is what a click on an element sends, or the choice of that value in a
+// menu; nil if there is no such button, or no such option.
+func (m *Message) action(actionID, value string) map[string]any {
 	for _, block := range decodeBlocks(m.Blocks) {
 		for _, element := range interactive(block) {
-			if element["type"] != "button" || element["action_id"] != actionID {
+			if element["action_id"] != actionID {
 				continue
 			}
-			action := map[string]any{
-				"type": "button", "action_id": actionID, "block_id": block["block_id"], "text": element["text"],
-			}
-			for _, key := range []string{"value", "style", "url"} {
-				if value, has := element[key]; has {
-					action[key] = value
+			action := map[string]any{"type": element["type"], "action_id": actionID, "block_id": block["block_id"]}
+			switch {
+			case element["type"] == "button" && value == "":
+				copyKeys(action, element, "text", "value", "style", "url")
+			case element["type"] == "users_select" && value != "":
+				copyKeys(action, element, "placeholder", "initial_user")
+				action["selected_user"] = value
+			default:
+				chosen := chosenOf(element, value)
+				if chosen == nil {
+					return nil
 				}
+				copyKeys(action, element, "placeholder", "initial_option")
+				action["selected_option"] = chosen
 			}
 			return action
 		}
 	}
 	return nil
+}
+
+// chosenOf is the option of a menu that has that value; nil if there is none.
+func chosenOf(menu map[string]any, value string) map[string]any {
+	groups := append(list(menu["option_groups"]), menu)
+	for _, g := range groups {
+		group, _ := g.(map[string]any)
+		for _, o := range list(group["options"]) {
+			if option, _ := o.(map[string]any); str(option, "value") == value && value != "" {
+				return option
+			}
+		}
+	}
+	return nil
+}
+
+func copyKeys(to, from map[string]any, keys ...string) {
+	for _, key := range keys {
+		if value, has := from[key]; has {
+			to[key] = value
+		}
+	}
 }
