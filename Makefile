@@ -19,7 +19,7 @@ TOOL  = $(GO) tool -modfile=tools.mod
 # are linked anew each time: Go's own linker takes half as long for them as the
 # system's, which one of those libraries would have it call.
 test:
-	GOGC=400 $(GO) test -parallel 12 -vet=off -ldflags=-linkmode=internal ./...
+	GOGC=400 $(GO) test -parallel 8 -vet=off -ldflags=-linkmode=internal ./...
 
 check: test lint
 

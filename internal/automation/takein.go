@@ -66,6 +66,16 @@ func (w *watcher) adopt(ctx context.Context, s release.Snapshot, source int) (re
 			return w.ledger, err
 		}
 	}
+	if tag := deployed.Content.Tag; tag != "" && tag != h.Now.Tag {
+		// What waits to be deployed is news once it is, and whose it is, its commit says.
+		waits, err := w.Repository.History(ctx, w.app, w.env.Name, deployed.Revision, 0)
+		if err != nil {
+			return w.ledger, err
+		}
+		if waits.Whole {
+			return release.Adopt(w.app, w.env, s, deployed.Revision, deployed.Content, deployed, time.Now().UTC()), nil
+		}
+	}
 	return release.Adopt(w.app, w.env, s, h.Tip, h.Now, deployed, time.Now().UTC()), nil
 }
 

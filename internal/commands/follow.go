@@ -178,10 +178,17 @@ func (f *follower) look(ctx context.Context, s release.Snapshot) {
 		op.Progress, wants = release.Observe(op, look, f.rules)
 	}
 	if wants.Hard {
-		// "No effect" is claimed on it, so it counts only once it was answered.
-		if _, err := f.Applications.Refresh(ctx, op.Application, true); err != nil {
+		// "No effect" is claimed on it, so it counts only once it was answered, and
+		// nothing that was seen before counts any more.
+		answer, err := f.Applications.Refresh(ctx, op.Application, true)
+		if err != nil {
 			f.lost(ctx, err)
 			return
+		}
+		f.uid, f.version = answer.UID, answer.ResourceVersion
+		select {
+		case f.refreshed <- answer:
+		default: // there is a newer one to come
 		}
 	}
 	if wants.Refresh {

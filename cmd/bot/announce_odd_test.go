@@ -8,6 +8,19 @@ import (
 	"github.com/synestra/promoter/internal/sandbox/githost"
 )
 
+// What waits to be deployed when the bot first looks is told once it is, as the
+// work of whoever committed it.
+func TestWaitingWhenFirstSeen(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, hurried, tagged("sha-1", "red")...)
+	s.must(s.argo.SetAutoSync("web-red-prod", false, false))
+	s.release("prod", "red", "sha-2")
+	s.watching()
+	s.must(s.argo.SyncBy("web-red-prod", "olga", ""))
+	s.notice("red", 1, "red in prod: `sha-1` → `sha-2` · healthy", "red: sha-2", "by "+eva)
+	s.only(releases, "red", 1)
+}
+
 // Where the branch is rewritten, how it came to what it says is not known. It may
 // have gone back, so automation is held.
 func TestRewrittenBranch(t *testing.T) {
