@@ -125,3 +125,27 @@ func TestRollbackOnce(t *testing.T) {
 		t.Errorf("commits = %q", got)
 	}
 }
+
+// Typed twice, a rollback does not go back twice; one that names its tag takes
+// over from another.
+func TestRollbackTwice(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, hurried)
+	s.watching()
+	for _, tag := range []string{"sha-6", "sha-7"} {
+		s.release("prod", "shop", tag)
+		s.wait("the rollout", func() bool { return s.argo.State("web-shop-prod").Tag == tag })
+	}
+	s.argo.Behave("sha-6", argocd.Behaviour{Ready: 2000})
+	s.command(ana, releases, "/rollback", "shop")
+	s.shows("rollback of prod · `sha-7` → `sha-6` · rolling out")
+	if drawn := s.slack.Render(s.ask(ana, "/rollback", "shop")); !contains(drawn, "`shop` in prod is being changed by Ana Lima: `sha-7` → `sha-6`") {
+		t.Errorf("typed twice:\n%s", drawn)
+	}
+	s.command(ana, releases, "/rollback", "shop sha-5")
+	s.shows("shop is back on `sha-5` in prod")
+	s.told()
+	if got := s.commits()[:2]; !slices.Equal(got, []string{"release(prod): shop sha-6 → sha-5", "release(prod): shop sha-7 → sha-6"}) {
+		t.Errorf("commits = %q", got)
+	}
+}

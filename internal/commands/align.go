@@ -24,7 +24,7 @@ func (d *Desk) Align(ctx context.Context, app release.App, update string, ask re
 	}
 
 	// Decide.
-	if err := d.free(ctx, app, release.KindAlign); err != nil {
+	if err := d.free(ctx, app); err != nil {
 		return release.Operation{}, err
 	}
 	plan, no := release.Align(state, dev, prod, ask)
@@ -58,9 +58,9 @@ func (d *Desk) history(ctx context.Context, app release.App, env release.Environ
 }
 
 // free refuses while any operation changes the app, in dev or in prod.
-func (d *Desk) free(ctx context.Context, app release.App, kind release.Kind) error {
+func (d *Desk) free(ctx context.Context, app release.App) error {
 	for _, env := range []release.Environment{d.Environments.Dev, d.Environments.Prod} {
-		if err := d.Operations.free(ctx, app, env.Name, kind); err != nil {
+		if err := d.Operations.free(ctx, app, env.Name); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func (d *Desk) AutoPromote(ctx context.Context, app release.App, ask release.Aut
 	}
 
 	// Decide.
-	if err := d.free(ctx, app, release.KindPromote); err != nil {
+	if err := d.free(ctx, app); err != nil {
 		return release.Operation{}, err
 	}
 	now, layer := time.Now(), state.Layers.Dev

@@ -170,14 +170,13 @@ func (o *Operations) begun(ctx context.Context, delivery string) (bool, error) {
 	return found, err
 }
 
-// free refuses while another operation keeps one of that kind from the app's
-// environment.
-func (o *Operations) free(ctx context.Context, app release.App, environment string, kind release.Kind) error {
+// free refuses while another operation has the app's environment to itself.
+func (o *Operations) free(ctx context.Context, app release.App, environment string) error {
 	current, found, err := o.Store.Current(ctx, app, environment)
 	if err != nil {
 		return err
 	}
-	if found && !current.Yields(kind) {
+	if found && current.Progress.Advancing() {
 		return inProgress(current)
 	}
 	return nil

@@ -33,7 +33,7 @@ func (d *Desk) promote(ctx context.Context, r release.Request) (release.Answer, 
 	}
 
 	// Decide.
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); err != nil {
+	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name); err != nil {
 		return release.Answer{}, err
 	}
 	plan, no := release.Promote(state, typed.Force)

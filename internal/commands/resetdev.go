@@ -49,7 +49,7 @@ func (d *Desk) reset(ctx context.Context, r release.Request, app release.App, sh
 	if err != nil {
 		return release.Answer{}, err
 	}
-	if err := d.Operations.free(ctx, app, dev, release.KindResetDev); err != nil {
+	if err := d.Operations.free(ctx, app, dev); err != nil {
 		return release.Answer{}, err
 	}
 	plan, no := release.ResetDev(state)

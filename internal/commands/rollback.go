@@ -43,7 +43,7 @@ func (d *Desk) rollback(ctx context.Context, r release.Request) (release.Answer,
 	}
 
 	// Decide.
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindRollback); err != nil {
+	if err := d.mayGoBack(ctx, app, typed); err != nil {
 		return release.Answer{}, err
 	}
 	plan, no := release.GoBack(state, prod, release.Tag(typed.Tag))
@@ -59,4 +59,18 @@ func (d *Desk) rollback(ctx context.Context, r release.Request) (release.Answer,
 	// Remember, write, follow, tell. Automation sees by itself that prod goes
 	// back, and puts its hold on.
 	return d.Operations.Start(ctx, d.operation(release.KindRollback, r, state, plan))
+}
+
+// mayGoBack refuses while the app's prod is being written, and, where no tag is
+// named, while it goes back already: typed twice, it must not go back twice.
+func (d *Desk) mayGoBack(ctx context.Context, app release.App, typed words) error {
+	current, found, err := d.Operations.Store.Current(ctx, app, d.Environments.Prod.Name)
+	if err != nil {
+		return err
+	}
+	again := current.Kind == release.KindRollback && typed.Tag == "" && current.Progress.Advancing()
+	if found && (again || !current.Yields(release.KindRollback)) {
+		return inProgress(current)
+	}
+	return nil
 }

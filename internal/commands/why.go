@@ -45,7 +45,7 @@ func (d *Desk) why(ctx context.Context, r release.Request, typed words) (release
 // verdict is what /promote would do now, by the same decisions.
 func (d *Desk) verdict(ctx context.Context, app release.App, state release.State) (string, error) {
 	var no *release.Refusal
-	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name, release.KindPromote); err != nil && !errors.As(err, &no) {
+	if err := d.Operations.free(ctx, app, d.Environments.Prod.Name); err != nil && !errors.As(err, &no) {
 		return "", err
 	}
 	plan := release.Plan{}
