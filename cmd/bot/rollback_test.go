@@ -149,3 +149,30 @@ func TestRollbackTwice(t *testing.T) {
 		t.Errorf("commits = %q", got)
 	}
 }
+
+// Once somebody promotes the app, automation is no longer held, though prod had
+// that release before.
+func TestPromotionLiftsTheHold(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, hurried)
+	s.watching()
+	s.command(ana, releases, "/promote", "synestra-io")
+	s.shows("synestra-io is on `sha-2` in prod")
+	s.told()
+	s.command(ana, releases, "/rollback", "synestra-io")
+	s.shows("synestra-io is back on `sha-1` in prod")
+	s.told()
+	s.wait("a hold", func() bool { return s.held("synestra-io") })
+	s.command(ana, releases, "/promote", "synestra-io")
+	s.wait("the hold to be lifted", func() bool { return !s.held("synestra-io") })
+	s.told()
+	s.only(releases, "synestra-io", 0)
+}
+
+// A tag that cannot be one is not left out: that would go back to another.
+func TestRollbackToNoTag(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, hurried)
+	s.start()
+	s.refused(s.ask(ana, "/rollback", "shpo `sha-5`"), "is no tag", 0)
+}

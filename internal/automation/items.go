@@ -90,6 +90,9 @@ func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Te
 	var list []addressed
 	for _, t := range told {
 		item, kind := w.item(l, t), t.Kind
+		if w.promoted(ctx, t.Update) {
+			item.Held = ""
+		}
 		if w.longAway && t.Update.Late {
 			kind = release.NoticeSummary
 		}
@@ -105,20 +108,35 @@ func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Te
 // toldByOperation says that the update is the work of an operation of ours whose
 // message stands, or will stand, in that channel.
 func (w *watcher) toldByOperation(ctx context.Context, u release.Update, channel string) bool {
-	if u.How != release.HowCommit || u.Edit == nil || u.Edit.Trailers["Operation-Id"] == "" {
+	op, ours := w.operation(ctx, u)
+	if !ours {
 		return false
-	}
-	op, found, err := w.Store.Operation(ctx, u.Edit.Trailers["Operation-Id"])
-	if err != nil {
-		w.log.WarnContext(ctx, "looking for an update's operation", "update", u.ID, "err", err)
-	}
-	if err != nil || !found {
-		return false // one that we do not know is somebody else's
 	}
 	if op.Message.Channel != "" {
 		return op.Message.Channel == channel
 	}
 	return release.Target(op, w.Settings.Channel) == channel
+}
+
+// operation is the operation of ours that wrote what the update deploys. One that
+// we do not know is somebody else's.
+func (w *watcher) operation(ctx context.Context, u release.Update) (release.Operation, bool) {
+	if u.How != release.HowCommit || u.Edit == nil || u.Edit.Trailers["Operation-Id"] == "" {
+		return release.Operation{}, false
+	}
+	op, found, err := w.Store.Operation(ctx, u.Edit.Trailers["Operation-Id"])
+	if err != nil {
+		w.log.WarnContext(ctx, "looking for an update's operation", "update", u.ID, "err", err)
+		return release.Operation{}, false
+	}
+	return op, found && op.Made(*u.Edit)
+}
+
+// promoted says that the update is a promotion of ours: somebody wanted it, so
+// automation is not held, even where prod had the release before.
+func (w *watcher) promoted(ctx context.Context, u release.Update) bool {
+	op, ours := w.operation(ctx, u)
+	return ours && op.Kind == release.KindPromote
 }
 
 // item is the update in the words of a notice.

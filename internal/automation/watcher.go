@@ -139,7 +139,7 @@ func (w *watcher) save(ctx context.Context, l release.Ledger, told ...release.Te
 		return nil // there is nothing to be seen of it yet
 	}
 	record := release.Record{Ledgers: []release.Ledger{l}}
-	w.holds(l, &record)
+	w.holds(ctx, l, &record)
 	if err := w.outbox.record(ctx, record, w.items(ctx, l, told)); err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func same[T comparable](a, b *T) bool {
 }
 
 // holds puts a hold on the app whose prod goes back to an earlier release, and
-// lifts it where prod goes on to another one.
-func (w *watcher) holds(l release.Ledger, record *release.Record) {
+// lifts it where prod goes on to another one, or somebody promotes one.
+func (w *watcher) holds(ctx context.Context, l release.Ledger, record *release.Record) {
 	if w.env.Name != w.Environments.Prod.Name {
 		return
 	}
@@ -174,6 +174,8 @@ func (w *watcher) holds(l release.Ledger, record *release.Record) {
 		}
 		// Where both are seen at once, which came first is not known: it is held.
 		switch {
+		case w.promoted(ctx, u):
+			record.Lift = w.app
 		case u.MayGoBack():
 			record.Hold = &release.Hold{App: w.app, Since: u.Opened, Update: u.ID, By: by(u), Reason: w.reason(u)}
 		case u.How == release.HowCommit && u.To.Tag != w.ledger.Content.Tag:

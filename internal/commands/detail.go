@@ -71,10 +71,13 @@ func runs(r release.Running, layer release.Layer) string {
 	if r.Live.Problem != "" {
 		return text + "; ❔ what runs is unknown: " + release.Plain(r.Live.Problem)
 	}
-	ready, total := 0, 0
+	workloads := r.Live.App(layer.Repository(), layer.Tag)
+	if layer.Tag == "" || len(workloads) == 0 {
+		return text + "; ❔ its pods are not known"
+	}
+	ready, total := release.Pods(workloads, layer.Repository(), layer.Tag)
 	elsewhere := ""
-	for _, w := range r.Live.App(layer.Repository(), layer.Tag) {
-		ready, total = ready+w.Ready, total+w.Desired
+	for _, w := range workloads {
 		if !w.Runs(layer.Repository(), layer.Tag) {
 			elsewhere = fmt.Sprintf("; %s `%s` does not run `%s`", release.Plain(w.Kind), release.Plain(w.Name), release.Plain(string(layer.Tag)))
 		}

@@ -21,6 +21,9 @@ func (d *Desk) rollback(ctx context.Context, r release.Request) (release.Answer,
 			"`/rollback synestra-io` takes prod back to the release before, `/rollback synestra-io sha-1a2b3c` to that one. `/release history synestra-io` lists what prod had.",
 			"Which app should be rolled back?")
 	}
+	if _, err := release.ParseTag(typed.Tag); typed.Tag != "" && err != nil {
+		return release.Answer{}, release.Refuse(release.CodeBadName, "`/release history "+shorten(typed.App)+"` lists the tags that prod had.", "`%s` is no tag.", shorten(typed.Tag))
+	}
 
 	// Who may?
 	app, err := d.known(ctx, r.Command, typed)
@@ -68,8 +71,15 @@ func (d *Desk) mayGoBack(ctx context.Context, app release.App, typed words) erro
 	if err != nil {
 		return err
 	}
-	again := current.Kind == release.KindRollback && typed.Tag == "" && current.Progress.Advancing()
-	if found && (again || !current.Yields(release.KindRollback)) {
+	if !found {
+		return nil
+	}
+	if current.Kind == release.KindRollback && typed.Tag == "" {
+		no := inProgress(current)
+		no.Do = fmt.Sprintf("To go back further, name the tag: `/rollback %s <tag>`.", app)
+		return no
+	}
+	if !current.Yields(release.KindRollback) {
 		return inProgress(current)
 	}
 	return nil

@@ -30,7 +30,7 @@ func Entries(h History, ops []Operation, l Ledger) []Entry {
 		id := e.Trailers["Operation-Id"]
 		written[id] = true
 		entry := Entry{At: e.At, From: e.Before.Tag, To: e.After.Tag, What: e.Trailers["Operation-Kind"], Who: e.Who(), Outcome: l.outcome(e.Revision)}
-		if op, ours := own[id]; ours {
+		if op, ours := own[id]; ours && op.Made(e) {
 			entry.Outcome, entry.Took = op.Progress.Stage, op.took()
 		}
 		all = append(all, entry)
@@ -75,7 +75,7 @@ func (l Ledger) outcome(commit Revision) Stage {
 			return u.Progress.Stage
 		}
 	}
-	if l.Told.How == HowCommit && l.Told.Revision == commit && !l.Told.Failed {
+	if l.Told.How == HowCommit && l.Told.Revision == commit && l.Told.Seen {
 		return StageHealthy
 	}
 	return ""

@@ -20,17 +20,21 @@ func TestEntries(t *testing.T) {
 		return map[string]string{"Operation-Id": id, "Operation-Kind": "promote", "Requested-By": "Ana (U1)"}
 	}
 	h := History{Edits: []Edit{
-		{Revision: "d", Before: Content{Tag: "C"}, After: Content{Tag: "D"}, Authors: []Identity{{Name: "ci"}}, At: at(5)}, // its author's clock is late
+		{Revision: "e", Before: Content{Tag: "D"}, After: Content{Tag: "B"}, Trailers: ours("2"), Authors: []Identity{{Name: "x"}}, At: at(60)}, // a copy of b
+		{Revision: "d", Before: Content{Tag: "C"}, After: Content{Tag: "D"}, Authors: []Identity{{Name: "ci"}}, At: at(5)},                      // its author's clock is late
 		{Revision: "c", Before: Content{Tag: "B"}, After: Content{Tag: "C"}, Authors: []Identity{{Name: "Eva"}}, At: at(40)},
 		{Revision: "b", Before: Content{Tag: "A"}, After: Content{Tag: "B"}, Trailers: ours("2"), Authors: []Identity{{Name: "x"}}, At: at(20)},
 		{Revision: "a", Before: Content{Tag: ""}, After: Content{Tag: "A"}, Trailers: ours("lost"), At: at(10)},
 	}}
 	l := Ledger{
-		Environment: "prod", Told: Told{Revision: "c", How: HowCommit},
+		Environment: "prod", Told: Told{Revision: "c", How: HowCommit, Seen: true},
 		Open: []Update{{How: HowCommit, Commit: "d", Progress: Progress{Stage: StageRollingOut}}},
 	}
-	ops := []Operation{elsewhere, ended("3", 30, StageFailedToWrite, time.Minute), ended("2", 20, StageHealthy, 90*time.Second)}
+	second := ended("2", 20, StageHealthy, 90*time.Second)
+	second.Commit = "b"
+	ops := []Operation{elsewhere, ended("3", 30, StageFailedToWrite, time.Minute), second}
 	want := []Entry{
+		{At: at(60), From: "D", To: "B", Who: "Ana (U1)", What: "promote"},
 		{At: at(5), From: "C", To: "D", Who: "ci", Outcome: StageRollingOut},
 		{At: at(40), From: "B", To: "C", Who: "Eva", Outcome: StageHealthy},
 		{At: at(30), From: "A", To: "B", Who: "Ana (U1)", What: "promote", Outcome: StageFailedToWrite},

@@ -65,6 +65,7 @@ type Told struct {
 	How      How
 	At       time.Time
 	Failed   bool
+	Seen     bool // live, and not only there when the bot first looked
 }
 
 // Update is one change of what an app runs in an environment, from when it is

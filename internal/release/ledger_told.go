@@ -106,7 +106,7 @@ func (l Ledger) live(i int, rollouts map[string]string, now time.Time) (Ledger, 
 		}
 	}
 	l = l.tidied()
-	l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now}
+	l.Told = Told{Content: u.To, Revision: u.Commit, How: u.How, At: now, Seen: true}
 	if len(rollouts) > 0 {
 		l.Rollouts = rollouts
 	}

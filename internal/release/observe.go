@@ -80,7 +80,7 @@ func Observe(op Operation, look Look, rules Rules) (Progress, Wants) {
 		p.Folded = e.folded
 	}
 	if p.Memory.Applied && look.Live != nil && look.Live.Problem == "" {
-		p.Ready, p.Total = pods(look.Live.App(op.Repository, op.To), op)
+		p.Ready, p.Total = Pods(look.Live.App(op.Repository, op.To), op.Repository, op.To)
 	}
 	if p.Memory.MovedAt.IsZero() || p.Stage != before.Stage || p.Ready != before.Ready || p.Total != before.Total {
 		p.Memory.MovedAt = look.At
@@ -172,14 +172,14 @@ func (p Progress) Refreshed() Progress {
 	return p
 }
 
-// pods counts the new pods that are ready, and the pods there should be. A
+// Pods counts the pods of a tag that are ready, and the pods there should be. A
 // Deployment's status counts old and new available pods together; as many as
 // there are old pods are taken off, so the count can be too low while old pods
 // are failing, never too high.
-func pods(workloads []Workload, op Operation) (ready, total int) {
+func Pods(workloads []Workload, repository string, tag Tag) (ready, total int) {
 	for _, w := range workloads {
 		total += w.Desired
-		if w.Observed < w.Generation || !w.Runs(op.Repository, op.To) {
+		if w.Observed < w.Generation || !w.Runs(repository, tag) {
 			continue
 		}
 		ready += max(0, min(w.Available-(w.Total-w.Updated), w.Desired))

@@ -60,6 +60,12 @@ func (o Operation) Yields(to Kind) bool {
 	return !o.Progress.Advancing() || to == KindRollback && o.Progress.Stage != StageWriting
 }
 
+// Made says that an edit is what the operation wrote, and not a copy of its
+// commit with the same trailers.
+func (o Operation) Made(e Edit) bool {
+	return o.ID == e.Trailers["Operation-Id"] && (o.Commit == e.Revision || o.Commit == "" && !o.Progress.Stage.Ended())
+}
+
 // Writes tells an operation that makes a commit from one that only syncs.
 func (o Operation) Writes() bool { return o.Path != "" }
 
