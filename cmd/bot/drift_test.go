@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,4 +45,24 @@ func TestDrift(t *testing.T) {
 	})
 	s.only(releases, "patched", 3)
 	s.only(releases, "rolled", 3)
+}
+
+// Both are told where they are found out in one look.
+func TestDriftInOneLook(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, func(c *config) {
+		hurried(c)
+		c.Rollout.Noticed = 10 * time.Second // as long as a change from outside must last
+	}, tagged("sha-1", "red")...)
+	s.must(s.argo.SetAutoSync("web-red-prod", false, false))
+	s.watching()
+	s.must(s.argo.SetImage("web-red-prod", "sha-9"))
+	s.notice("red", 2, "red in prod")
+	var all strings.Builder
+	for _, m := range s.notices(releases, "red") {
+		all.WriteString(s.slack.Render(m))
+	}
+	if !contains(all.String(), "⚠️ red in prod runs `sha-9`, Git says `sha-1`", "red in prod: `sha-1` → `sha-9` · healthy", "outside Git") {
+		t.Errorf("told:\n%s", all.String())
+	}
 }

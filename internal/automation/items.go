@@ -112,6 +112,9 @@ func (w *watcher) toldByOperation(ctx context.Context, u release.Update, channel
 	if !ours {
 		return false
 	}
+	if op.Progress.Stage.Ended() && op.Progress.Stage != release.StageHealthy && u.Outcome == release.StageHealthy {
+		return false // its message says that it failed, and is not edited any more
+	}
 	if op.Message.Channel != "" {
 		return op.Message.Channel == channel
 	}

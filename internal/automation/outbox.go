@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -41,16 +42,16 @@ func newOutbox(s *shift) *outbox {
 func (o *outbox) record(ctx context.Context, r release.Record, items []addressed) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	notices := map[string]*release.Notice{} // by channel
+	last, changed := map[string]*release.Notice{}, map[string]*release.Notice{} // by channel, by id
 	for _, a := range items {
-		n, err := o.noticeFor(ctx, notices[a.channel], a)
+		n, err := o.noticeFor(ctx, last[a.channel], changed, a)
 		if err != nil {
 			return err
 		}
-		notices[a.channel] = n
+		last[a.channel], changed[n.ID] = n, n
 	}
-	for _, n := range notices {
-		r.Notices = append(r.Notices, *n)
+	for _, id := range slices.Sorted(maps.Keys(changed)) {
+		r.Notices = append(r.Notices, *changed[id])
 	}
 	if err := o.Store.Record(ctx, leaseName, o.lease, r); err != nil {
 		return err
@@ -65,13 +66,17 @@ func (o *outbox) record(ctx context.Context, r release.Record, items []addressed
 }
 
 // noticeFor is the notice with the item in it: the one that has told of its
-// update already, a new one that others may join, or one of its own.
-func (o *outbox) noticeFor(ctx context.Context, current *release.Notice, a addressed) (*release.Notice, error) {
+// update already, as it has been changed so far, a new one that others may join,
+// or one of its own.
+func (o *outbox) noticeFor(ctx context.Context, current *release.Notice, changed map[string]*release.Notice, a addressed) (*release.Notice, error) {
 	told, found, err := o.Store.NoticeOf(ctx, a.item.Update, a.channel)
 	if err != nil {
 		return nil, err
 	}
 	if found {
+		if n := changed[told.ID]; n != nil {
+			told = *n
+		}
 		i := slices.IndexFunc(told.Items, func(item release.Item) bool { return item.Update == a.item.Update })
 		if i >= 0 {
 			merge(&a.item, told.Items[i])

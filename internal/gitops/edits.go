@@ -79,6 +79,29 @@ func (r *Repo) historyOf(ctx context.Context, env release.Environment, app relea
 			h.Edits = append(h.Edits, t.edit(s.commit, merged[s.commit], before, after))
 		}
 	}
+	if !whole && !base.IsZero() && t.leads(tip, base) {
+		return r.mergedOver(ctx, h, t, p, app, env, base)
+	}
+	return h, nil
+}
+
+// mergedOver is the history of a branch that was merged into somebody's own line
+// and went on with that, as git pull does: since is not on its first parents. It
+// is one step, of all commits that since has not.
+func (r *Repo) mergedOver(ctx context.Context, h release.History, t trail, p place, app release.App, env release.Environment, since plumbing.Hash) (release.History, error) {
+	before, err := r.Content(ctx, app, env.Name, revision(since))
+	if err != nil {
+		return release.History{}, err
+	}
+	h.Edits, h.Whole = nil, true
+	if before.Same(h.Now) {
+		return h, nil
+	}
+	seen := map[plumbing.Hash]bool{}
+	t.visit(since, seen)
+	merged := slices.DeleteFunc(t.visit(p.at, seen), func(c plumbing.Hash) bool { return !t.steps[c].touched(p) })
+	slices.SortStableFunc(merged, func(a, b plumbing.Hash) int { return t.steps[b].at.Compare(t.steps[a].at) })
+	h.Edits = []release.Edit{t.edit(p.at, merged, before, h.Now)}
 	return h, nil
 }
 

@@ -140,7 +140,7 @@ func TestHistory(t *testing.T) {
 		{"since now", tip(t, h), 0, now + "true"},
 		{"the newest two", "", 2, fifth + fourth + now + "false"},
 		{"just as many as there are", marks[comment], 3, fifth + fourth + third + now + "true"},
-		{"since a commit that was merged", marks[side], 0, fifth + fourth + third + second + first + now + "false"},
+		{"since a commit that was merged", marks[side], 0, `sha-4444444→sha-5555555 "Merge long" ann@synestra.io bob@synestra.io; ` + now + "true"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			fresh := open(t, h)
@@ -414,5 +414,28 @@ func monorepo(s *script, apps, commits int) {
 	for n := range commits {
 		app := fmt.Sprint("app-", n%apps)
 		s.commit("main", ci, fmt.Sprint("commit ", n), nil, map[string]string{file3(app): string(githost.ReleaseLayer("x", fmt.Sprintf("sha-%07d", n+1)))})
+	}
+}
+
+// Who pulls before a push merges the branch into a line of their own: what was
+// known is then on no first parent, and nothing of it is told again.
+func TestHistoryOverAPull(t *testing.T) {
+	h := newHost(t)
+	r := open(t, h)
+	seed := string(tip(t, h))
+	var s script
+	two := s.commit("main", ci, "two\n\nOperation-Id: 01A\n", []string{seed}, layerOf("sha-2222222"))
+	mine := s.commit("mine", bob, "values", []string{seed}, map[string]string{valuesPath: "replicas: 3\n"})
+	s.commit("main", bob, "Merge branch 'main'", []string{mine, two}, layerOf("sha-2222222"))
+	marks := s.run(t, h, githost.WebCore)
+	got := historyOf(t, r, "synestra-io", marks[two], 0)
+	if want := `sha-2222222→sha-2222222 "values" bob@synestra.io; now sha-2222222, whole true`; say(got) != want {
+		t.Errorf("%s, want %s", say(got), want)
+	}
+	if len(got.Edits) == 1 && (got.Edits[0].Trailers["Operation-Id"] != "" || got.Edits[0].Revision != got.Tip) {
+		t.Errorf("it is %+v", got.Edits[0])
+	}
+	if got := say(historyOf(t, r, "other", marks[two], 0)); got != "now , whole true" {
+		t.Errorf("of another app: %s", got)
 	}
 }

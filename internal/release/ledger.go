@@ -81,6 +81,7 @@ type Update struct {
 	Rollback   bool     // to a release that the environment ran before
 	Rewritten  bool     // another tag by a way that is not known, so it may be a rollback
 	Regression bool     // Argo CD went back by itself
+	Older      bool     // the sync was of an older revision than the one deployed before, or of another branch
 	Synced     bool     // Argo CD has deployed it, be it live or not
 	Opened     time.Time
 	Late       bool // it may have been out before the bot saw it, so how long it took is not known

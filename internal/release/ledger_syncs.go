@@ -25,7 +25,7 @@ func (l Ledger) NewSyncs(s Snapshot, source int) []Deployed {
 	if !r.IsCommit() {
 		return found
 	}
-	if n := len(found) - 1; n >= 0 && found[n].Revision == r {
+	if n := len(found) - 1; n >= 0 && found[n].Revision == r && (found[n].StartedAt == "" || found[n].StartedAt == last.StartedAt) {
 		found[n].StartedAt, found[n].Unchanged = last.StartedAt, last.Unchanged
 		return found
 	}
@@ -43,8 +43,14 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	if d.Unchanged && d.Content.Tag == l.Told.Content.Tag && !l.Told.Failed {
 		return l // nothing was deployed: what waits to be, still does
 	}
+	if d.Chart != nil { // what failed is another commit's
+		l = l.replaced(now, func(u Update) bool { return u.How == HowChart && u.Outcome != "" })
+	}
 	last := l.synced()
 	if i := l.accounts(d, last); i >= 0 {
+		if u := &l.Open[i]; u.How == HowChart && d.Chart != nil {
+			u.Chart, u.Commit = d.Chart, d.Revision
+		}
 		if u := &l.Open[i]; !u.Synced {
 			u.Synced, u.By = true, d.By
 			if u.Progress.Stage == StageSuperseded {
@@ -54,7 +60,7 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 		return l
 	}
 	u := Update{
-		To: d.Content, Commit: d.Revision, By: d.By, Regression: d.Older && d.By == "", Synced: true, Opened: now, Late: late,
+		To: d.Content, Commit: d.Revision, By: d.By, Regression: d.Older && d.By == "", Synced: true, Older: d.Older, Opened: now, Late: late,
 		Baseline: Baseline{UID: l.UID, HistoryID: before.HistoryID, StartedAt: before.StartedAt},
 		Progress: Progress{Stage: StageSyncing, Since: now},
 	}
@@ -62,12 +68,12 @@ func (l Ledger) TakeSync(d Deployed, late bool, now time.Time) Ledger {
 	switch {
 	case d.Content.Tag == "":
 		return l
-	case !d.Content.Same(l.Told.Content), l.Told.Failed, underWay:
+	case !d.Content.Same(l.Told.Content), l.Told.Failed && !(l.Told.How == HowChart && d.Chart != nil), underWay:
 		u.How = HowSync
 		u.ID = l.id(HowSync, l.UID+"-"+strconv.FormatInt(d.HistoryID, 10)+"-"+d.StartedAt)
 	case d.Chart != nil && len(l.Rollouts) > 0:
 		u.Chart = d.Chart
-		u.How, u.ID, u.Regression = HowChart, l.id(HowChart, string(d.Revision)), false
+		u.How, u.ID, u.Regression = HowChart, l.id(HowChart, l.UID+"-"+strconv.FormatInt(d.HistoryID, 10)+"-"+d.StartedAt), false
 	default:
 		return l
 	}

@@ -540,6 +540,28 @@ func TestLedgerTells(t *testing.T) {
 			w.s.Operation = before
 			w.gets("sync A", StageHealthy)
 		}, []string{"settings A→A healthy by commit of by-A", "release A→A healthy by sync (ann)"}, "A"},
+		{"settings, and a sync of the same that found nothing to do, seen at once", func(w *tale) {
+			b := w.values("v2")
+			w.record(b, "", true)
+			w.record(b, "", false)
+			w.s.Operation.Unchanged = true
+			w.look().ran(string(b))
+		}, []string{"settings A→A healthy by commit of by-A"}, ""},
+		{"a release that Git has gone on from, synced by hand", func(w *tale) {
+			b := w.push("B")
+			w.look().gets(string(b), StageTimedOut)
+			c := w.push("C")
+			w.look().gets(string(b), StageSuperseded)
+			w.sync(b, "ann").gets("sync B", StageHealthy)
+			w.sync(c, "").gets(string(c), StageHealthy)
+		}, []string{
+			"release A→B timed out by commit of by-B", "release B→B healthy by sync (ann)", "release B→C healthy by commit of by-C",
+		}, ""},
+		{"a chart commit that fails, and the one that mends it", func(w *tale) {
+			w.sync(w.chart(), "").gets("chart A", StageDegraded)
+			w.sync(w.chart(), "")
+			w.gets("chart A", StageHealthy)
+		}, []string{"chart A→A degraded by chart", "chart A→A healthy by chart"}, ""},
 		{"settings that an older revision brings, and Git then says", func(w *tale) {
 			b := w.values("v2")
 			w.sync(b, "").gets(string(b), StageHealthy)

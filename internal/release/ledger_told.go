@@ -200,7 +200,7 @@ func (u Update) skipped() []Skipped {
 func (u Update) fate() string {
 	switch {
 	case u.Late:
-		return "it came and went while the bot was away"
+		return "it came while the bot was away, and whether it was live is not known"
 	case u.Synced:
 		return "it was replaced before all of it was seen live"
 	}
@@ -230,6 +230,10 @@ func (u Update) IsRollback(all History) bool {
 		return false
 	case u.Edit == nil && u.To.Tag == all.Now.Tag:
 		return false // the newest that Git says
+	}
+	if i := slices.IndexFunc(all.Edits, func(e Edit) bool { return e.After.Tag == u.To.Tag }); i >= 0 && u.Edit == nil && !u.Older {
+		// It went on, if not as far as Git has by now.
+		all = History{Now: u.To, Edits: all.Edits[i:], Whole: all.Whole}
 	}
 	if i := slices.IndexFunc(all.Edits, func(e Edit) bool { return e.Revision == u.Commit }); i >= 0 && u.Edit != nil {
 		all = History{Now: u.To, Edits: all.Edits[i:], Whole: all.Whole} // as it was by then
