@@ -547,6 +547,12 @@ func TestLedgerTells(t *testing.T) {
 			w.s.Operation.Unchanged = true
 			w.look().ran(string(b))
 		}, []string{"settings A→A healthy by commit of by-A"}, ""},
+		{"a release that is being rolled out, another, and back to it in Git", func(w *tale) {
+			b := w.push("B")
+			w.sync(b, "")
+			c, again := w.push("C"), w.push("B")
+			w.look().gets(string(c), StageSuperseded).ran(string(again))
+		}, []string{"rollback A→B healthy by commit of by-B -B -C"}, ""},
 		{"a release that Git has gone on from, synced by hand", func(w *tale) {
 			b := w.push("B")
 			w.look().gets(string(b), StageTimedOut)

@@ -86,7 +86,7 @@ func (l Ledger) live(i int, rollouts map[string]string, now time.Time) (Ledger, 
 	brought, last := u.Synced, l.synced()
 	u.Skipped = slices.Clone(u.Skipped)
 	for j, o := range l.Open[:i] {
-		if j == last && o.Outcome == "" && o.To.Same(u.To) { // of another revision that says the same
+		if j == last && o.Edit == nil && o.Outcome == "" && o.To.Same(u.To) { // of another revision that says the same
 			brought, u.By = true, cmp.Or(u.By, o.By)
 			u.Skipped = append(u.Skipped, o.Skipped...)
 			continue
