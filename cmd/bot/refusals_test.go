@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 		{"no right to roll back", nil, bob, "/rollback", "shop", "can't rollback `shop` in prod"},
 		{"nothing before", nil, ana, "/rollback", "shop", "Prod of `shop` never had another release than `sha-5`"},
 		{"a tag never there", nil, ana, "/rollback", "shop sha-1", "Prod of `shop` never had `sha-1`"},
-		{"a tag that pings", nil, ana, "/rollback", "shop <!channel>", "never had"},
+		{"a tag that pings", nil, ana, "/rollback", "shop <!channel>", "is no tag"},
 		{"a rollback by force", nil, ana, "/rollback", "shop --force", "I don't know the option"},
 		{"three words to roll back", nil, ana, "/rollback", "shop sha-1 sha-2", "one at a time"},
 		{"several apps", nil, ana, "/promote", "shop synestra-io", "one at a time"},
