@@ -87,7 +87,7 @@ func (a *historyApp) claims(i int, item release.Item, facts []sight) []string {
 		case s.at.After(item.At.Add(time.Millisecond)):
 		case item.Stage == release.StageHealthy && s.live(e.to) && a.commits.reached(e.commit, s.compared):
 			return nil
-		case item.Stage != release.StageHealthy && s.failing && (a.commits.reached(e.commit, s.compared) || a.commits.reached(e.commit, s.deployed)):
+		case item.Stage != release.StageHealthy && (s.failing || s.health == "Degraded") && (a.commits.reached(e.commit, s.compared) || a.commits.reached(e.commit, s.deployed)):
 			return nil
 		}
 	}

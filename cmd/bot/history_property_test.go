@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	histories   = flag.Int("histories", 200, "how many random histories TestHistories runs")
+	histories   = flag.Int("histories", 40, "how many random histories TestHistories runs")
 	historySeed = flag.Uint64("seed", 1, "of the first of TestHistories' worlds")
 	appsAtOnce  = flag.Int("apps", 40, "how many histories TestHistories runs in one world")
 )
