@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/synestra/promoter/internal/automation"
 	"github.com/synestra/promoter/internal/release"
@@ -141,21 +140,7 @@ func TestUnknownChannel(t *testing.T) {
 	s := newStage(t, func(c *config) {
 		c.Notices.Routes = []automation.Route{{Apps: []string{"*"}, Environments: []string{"prod"}, Channels: []string{releases, "C0NOWHERE"}}}
 	})
-	b, err := newBot(t.Context(), s.c, discard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	over := make(chan error, 1)
-	go func() { over <- b.run(t.Context()) }()
-	select {
-	case err := <-over:
-		if err == nil || !contains(err.Error(), "notices.routes[0].channels[1]", "C0NOWHERE") {
-			t.Errorf("it ended with %v", err)
-		}
-	case <-time.After(deadline):
-		t.Fatal("it runs on")
-	}
+	s.ends("notices.routes[0].channels[1]", "C0NOWHERE")
 }
 
 // What there is when the bot first looks is no news. An app that comes later is.

@@ -202,24 +202,30 @@ func TestSuperseded(t *testing.T) {
 	}
 }
 
+// ends checks that a bot that is started ends with an error that says all of it.
+func (s *stage) ends(say ...string) {
+	s.t.Helper()
+	b, err := newBot(s.t.Context(), s.c, discard())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer b.close()
+	over := make(chan error, 1)
+	go func() { over <- b.run(s.t.Context()) }()
+	select {
+	case err := <-over:
+		if err == nil || !contains(err.Error(), say...) {
+			s.t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(deadline):
+		s.t.Fatal("it runs on")
+	}
+}
+
 // A bad token ends the process with a sentence, not a retry loop.
 func TestFatalSlackError(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
 	s.slack.Revoke(worldBotToken, "invalid_auth")
-	b, err := newBot(t.Context(), s.c, discard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	over := make(chan error, 1)
-	go func() { over <- b.run(t.Context()) }()
-	select {
-	case err := <-over:
-		if err == nil || !strings.Contains(err.Error(), "SLACK_BOT_TOKEN") {
-			t.Errorf("it ended with %v", err)
-		}
-	case <-time.After(deadline):
-		t.Fatal("it runs on with a bad token")
-	}
+	s.ends("SLACK_BOT_TOKEN")
 }

@@ -54,15 +54,21 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// releasedTwice has prod of shop go on from sha-5 to sha-6 and sha-7.
+func (s *stage) releasedTwice() {
+	s.t.Helper()
+	for _, tag := range []string{"sha-6", "sha-7"} {
+		s.release("prod", "shop", tag)
+		s.wait("the rollout", func() bool { return s.argo.State("web-shop-prod").Tag == tag })
+	}
+}
+
 // To a tag: one that prod had.
 func TestRollbackToATag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, hurried)
 	s.watching()
-	for _, tag := range []string{"sha-6", "sha-7"} {
-		s.release("prod", "shop", tag)
-		s.wait("the rollout", func() bool { return s.argo.State("web-shop-prod").Tag == tag })
-	}
+	s.releasedTwice()
 	commits := len(s.commits())
 	refusal := s.ask(ana, "/rollback", "shop sha-9")
 	if drawn := s.slack.Render(refusal); !contains(drawn, "Prod of `shop` never had `sha-9`", "it had `sha-6`, `sha-5`", "/rollback shop sha-5") {
@@ -132,10 +138,7 @@ func TestRollbackTwice(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, hurried)
 	s.watching()
-	for _, tag := range []string{"sha-6", "sha-7"} {
-		s.release("prod", "shop", tag)
-		s.wait("the rollout", func() bool { return s.argo.State("web-shop-prod").Tag == tag })
-	}
+	s.releasedTwice()
 	s.argo.Behave("sha-6", argocd.Behaviour{Ready: 2000})
 	s.command(ana, releases, "/rollback", "shop")
 	s.shows("rollback of prod · `sha-7` → `sha-6` · rolling out")

@@ -90,14 +90,15 @@ func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Te
 	var list []addressed
 	for _, t := range told {
 		item, kind := w.item(l, t), t.Kind
-		if w.promoted(ctx, t.Update) {
+		op, ours := w.operation(ctx, t.Update)
+		if ours && op.Kind == release.KindPromote { // which holds nothing
 			item.Held = ""
 		}
 		if w.longAway && t.Update.Late {
 			kind = release.NoticeSummary
 		}
 		for _, channel := range Routes(w.Settings.Routes, w.app, w.env.Name, kind) {
-			if t.Recovered > 0 || !w.toldByOperation(ctx, t.Update, channel) {
+			if t.Recovered > 0 || !(ours && w.tells(op, t.Update, channel)) {
 				list = append(list, addressed{channel, item, kind})
 			}
 		}
@@ -105,13 +106,9 @@ func (w *watcher) items(ctx context.Context, l release.Ledger, told []release.Te
 	return list
 }
 
-// toldByOperation says that the update is the work of an operation of ours whose
-// message stands, or will stand, in that channel.
-func (w *watcher) toldByOperation(ctx context.Context, u release.Update, channel string) bool {
-	op, ours := w.operation(ctx, u)
-	if !ours {
-		return false
-	}
+// tells says that the message of the operation that brought an update stands, or
+// will stand, in that channel.
+func (w *watcher) tells(op release.Operation, u release.Update, channel string) bool {
 	if op.Progress.Stage.Ended() && op.Progress.Stage != release.StageHealthy && u.Outcome == release.StageHealthy {
 		return false // its message says that it failed, and is not edited any more
 	}

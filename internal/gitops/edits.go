@@ -100,7 +100,7 @@ func (r *Repo) mergedOver(ctx context.Context, h release.History, t trail, p pla
 	seen := map[plumbing.Hash]bool{}
 	t.visit(since, seen)
 	merged := slices.DeleteFunc(t.visit(p.at, seen), func(c plumbing.Hash) bool { return !t.steps[c].touched(p) })
-	slices.SortStableFunc(merged, func(a, b plumbing.Hash) int { return t.steps[b].at.Compare(t.steps[a].at) })
+	t.newestFirst(merged)
 	h.Edits = []release.Edit{t.edit(p.at, merged, before, h.Now)}
 	return h, nil
 }
@@ -152,9 +152,13 @@ func (t trail) merged(commits []plumbing.Hash, p place) map[plumbing.Hash][]plum
 				}
 			}
 		}
-		slices.SortStableFunc(found[h], func(a, b plumbing.Hash) int { return t.steps[b].at.Compare(t.steps[a].at) })
+		t.newestFirst(found[h])
 	}
 	return found
+}
+
+func (t trail) newestFirst(commits []plumbing.Hash) {
+	slices.SortStableFunc(commits, func(a, b plumbing.Hash) int { return t.steps[b].at.Compare(t.steps[a].at) })
 }
 
 // touched says that a commit itself changed a place's files.
